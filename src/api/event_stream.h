@@ -1,0 +1,96 @@
+// An open stream of events: the hub's stream and HTTP's sink in one compact object. It lives on the reactor that
+// accepted its connection (its owner); publishers on other threads may write it while they hold the hub's flush token.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/list.h"
+#include "http/exchange.h"
+#include "hub/hub.h"
+#include "io/reactor.h"
+
+namespace rillgate::api {
+
+class EventStream;
+struct OfReactor;  // tag: the streams that a reactor owns
+
+/// The streams of one reactor. On its thread, except for the constants.
+struct StreamOwner {
+  io::Reactor& reactor;
+  std::size_t index;  // among the reactors
+  List<EventStream, OfReactor> streams;
+};
+
+/// Told when a stream has ended, on its owner's thread.
+using OnEnd = std::move_only_function<void()>;
+
+class EventStream : public hub::Stream,
+                    public http::Sink::Owner,
+                    public io::MailItem,
+                    public io::Timer,
+                    public ListHook<OfReactor> {
+ public:
+  EventStream(hub::Hub& hub, StreamOwner& owner) : hub_(hub), owner_(owner) {}
+  virtual ~EventStream();
+
+  /// After the hub has taken the stream in: from here on it lives until its end, and deletes itself.
+  void start(std::unique_ptr<http::Sink> sink, OnEnd on_end);
+  /// Ends the stream at `when`, with a last block that asks the client to return after `retry`.
+  void end_at(io::Time when, std::chrono::milliseconds retry);
+  /// Ends the stream now, whatever waits for it.
+  void cut();
+
+ protected:
+  [[nodiscard]] hub::Hub& hub() { return hub_; }
+  [[nodiscard]] StreamOwner& owner() { return owner_; }
+  /// Sends what waits; the caller holds the token.
+  void flush();
+  /// The first thing to do, then at each time that was asked for by owner().reactor.start(*this, …).
+  virtual void on_start() = 0;
+  virtual void on_tick(io::Time now) = 0;
+
+ private:
+  friend void flush_all(hub::FlushList streams);
+
+  Written write(std::span<const Frame> frames) override { return sink_->write(frames); }
+  void on_writable() override;
+  void on_closed() override;
+  void on_mail() override { flush(); }
+  void on_time(io::Time now) override;
+  void finish(hub::Flushed flushed);
+  void destroy();
+
+  hub::Hub& hub_;
+  StreamOwner& owner_;
+  std::unique_ptr<http::Sink> sink_;
+  OnEnd on_end_;
+  io::Time ends_at_ = io::Time::max();
+  std::chrono::milliseconds last_retry_{0};
+};
+
+/// Flushes streams whose token the caller holds: a few at once on the spot, many by their owners, one letter for each
+/// reactor. Any thread.
+void flush_all(hub::FlushList streams);
+
+/// A stream of user events: its first block tells the position, and a keep-alive follows each silence.
+class UserStream final : public EventStream {
+ public:
+  struct KeepAlive {
+    std::chrono::milliseconds interval;
+    Ref<hub::Event> comment;
+  };
+  UserStream(hub::Hub& hub, StreamOwner& owner, const KeepAlive& keep_alive)
+      : EventStream(hub, owner), keep_alive_(keep_alive) {}
+
+ private:
+  void on_start() override;
+  void on_tick(io::Time now) override;
+
+  const KeepAlive& keep_alive_;
+};
+
+}  // namespace rillgate::api

@@ -1,0 +1,65 @@
+// One event in memory: its encoded bytes, made once and shared by the history and by every stream that still has to
+// send them, in a single allocation together with the links by which the history keeps it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <string_view>
+
+#include "base/frame.h"
+#include "base/list.h"
+#include "base/ref.h"
+#include "hub/position.h"
+#include "sse/encode.h"
+
+namespace rillgate::hub {
+
+using Time = std::chrono::steady_clock::time_point;
+
+struct Channel;
+
+struct ByAge;  // tag: the list of a stripe's kept events, oldest first
+
+/// Immutable once it is numbered, except for the history's links, which the lock of its stripe guards. Shared by
+/// counting; any thread may hold and drop it.
+class Event : public ListHook<ByAge> {
+ public:
+  /// An event for publishing: encoded but for its id, which number() writes into room left in front. This is the costly
+  /// part of publishing and needs no lock.
+  [[nodiscard]] static Ref<Event> draft(sse::EventText text);
+  /// Bytes without a number of their own: a comment or a control block.
+  [[nodiscard]] static Ref<Event> fixed(std::string_view payload);
+
+  /// Gives a draft its number and its `id:` line. Once, before anyone else sees the event.
+  void number(Seq seq, const IdFormat& ids);
+
+  [[nodiscard]] Seq seq() const { return seq_; }
+  [[nodiscard]] Frame frame() const { return frame_; }
+  /// Memory that keeping this event costs.
+  [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
+  /// Bytes that sending it takes.
+  [[nodiscard]] std::size_t wire_bytes() const { return frame_.chunk().size(); }
+
+  // The history's own, under the lock of the stripe.
+  Time published{};
+  Channel* keeper = nullptr;
+
+  void retain() const noexcept { holders_.fetch_add(1, std::memory_order_relaxed); }
+  void release() const noexcept;
+
+ private:
+  explicit Event(std::size_t memory_bytes) : memory_bytes_(memory_bytes) {}
+  ~Event() = default;
+  static Event* allocate(std::size_t text_bytes);
+  char* text() { return reinterpret_cast<char*>(this + 1); }
+  void frame_payload(char* begin);
+
+  mutable std::atomic<std::uint32_t> holders_{1};
+  std::uint32_t body_bytes_ = 0;
+  std::size_t memory_bytes_;
+  Seq seq_{};
+  Frame frame_;
+};
+
+}  // namespace rillgate::hub

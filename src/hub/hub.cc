@@ -1,0 +1,378 @@
+#include "hub/hub.h"
+
+#include <algorithm>
+#include <cassert>
+
+#include "hub/impl/stripe.h"
+
+namespace rillgate::hub {
+
+Hub::Hub(Options options, Budget& budget)
+    : options_(std::move(options)), budget_(budget), ids_(options_.epoch), stripes_(new Stripe[kStripes]) {
+  budget_.hubs_.push_back(this);
+}
+
+Hub::~Hub() {
+  std::erase(budget_.hubs_, this);
+  for (std::size_t i = 0; i < kStripes; ++i) {
+    Stripe& stripe = stripes_[i];
+    assert(stripe.streams == 0);
+    while (!stripe.kept.empty()) drop_oldest(*stripe.kept.front().keeper);
+  }
+  while (!broadcasts_.empty()) drop_oldest_broadcast();
+}
+
+Stripe& Hub::stripe_of(std::string_view user) {
+  return stripes_[HashOfUser{}(user) % kStripes];
+}
+
+Hub::AllLocks Hub::lock_all() {
+  AllLocks locks;
+  locks.reserve(kStripes);
+  for (std::size_t i = 0; i < kStripes; ++i) locks.emplace_back(stripes_[i].mutex);
+  return locks;
+}
+
+Hub::Stats Hub::stats() {
+  Stats stats;
+  for (std::size_t i = 0; i < kStripes; ++i) {
+    const std::lock_guard lock(stripes_[i].mutex);
+    stats.streams += stripes_[i].streams;
+    stats.users += stripes_[i].users;
+    stats.channels += stripes_[i].channels.size();
+  }
+  return stats;
+}
+
+// ---- Publishing
+
+Published Hub::publish(std::string_view user, Ref<Event> draft) {
+  Published result;
+  Stripe& stripe = stripe_of(user);
+  draft->published = options_.clock();
+  {
+    std::unique_lock lock(stripe.mutex);
+    for (int attempt = 0; attempt < kRoomAttemptsMax; ++attempt) {
+      const std::uint64_t needed = room_needed(stripe, user, *draft);
+      if (budget_.has_room_in_queues(needed)) break;
+      lock.unlock();
+      budget_.make_room_in_queues(needed, 0, result.to_flush);
+      lock.lock();
+    }
+    Channel& channel = stripe.channel_of(user);
+    stripe.newest = next(stripe.newest);
+    draft->number(stripe.newest, ids_);
+    result.seq = stripe.newest;
+    keep(channel, draft);
+    result.streams = deliver(channel, draft, result.to_flush);
+    stripe.erase_if_unused(channel);
+    drop_expired(stripe, draft->published, kExpiredPerPublish);
+  }
+  counters_.events_in.add();
+  budget_.trim_history();
+  return result;
+}
+
+Published Hub::broadcast(Ref<Event> draft) {
+  Published result;
+  draft->published = options_.clock();
+  {
+    AllLocks locks = lock_all();
+    for (int attempt = 0; attempt < kRoomAttemptsMax; ++attempt) {
+      std::uint64_t needed = 0;
+      for (std::size_t i = 0; i < kStripes; ++i) needed += room_needed(stripes_[i], std::nullopt, *draft);
+      if (budget_.has_room_in_queues(needed)) break;
+      locks.clear();
+      budget_.make_room_in_queues(needed, 0, result.to_flush);
+      locks = lock_all();
+    }
+    // One number for all stripes: larger than any before it, and every counter goes on from it.
+    Seq newest{};
+    for (std::size_t i = 0; i < kStripes; ++i) newest = std::max(newest, stripes_[i].newest);
+    result.seq = next(newest);
+    draft->number(result.seq, ids_);
+    for (std::size_t i = 0; i < kStripes; ++i) stripes_[i].newest = result.seq;
+    keep_broadcast(draft);
+    for (std::size_t i = 0; i < kStripes; ++i) {
+      Stripe& stripe = stripes_[i];
+      for (auto entry = stripe.channels.begin(); entry != stripe.channels.end();) {
+        Channel& channel = entry++->second;
+        result.streams += deliver(channel, draft, result.to_flush);
+        stripe.erase_if_unused(channel);
+      }
+      locks[i].unlock();
+    }
+  }
+  counters_.events_in.add();
+  budget_.trim_history();
+  return result;
+}
+
+std::uint64_t Hub::room_needed(Stripe& stripe, std::optional<std::string_view> user, const Event& event) {
+  std::uint64_t bytes = 0;
+  for (const Stream& stream : stripe.blocked) {
+    const bool concerned = stream.channel_ != nullptr && (!user || stream.channel_->user == *user);
+    if (concerned && stream.phase_ == Stream::Phase::kLive) bytes += event.memory_bytes();
+  }
+  return bytes;
+}
+
+std::size_t Hub::deliver(Channel& channel, const Ref<Event>& event, FlushList& to_flush) {
+  const std::size_t streams = channel.stream_count;
+  for (auto at = channel.streams.begin(); at != channel.streams.end();) {
+    Stream& stream = *at;
+    ++at;  // before the stream may leave
+    if (stream.phase_ == Stream::Phase::kLive) enqueue(stream, event, to_flush);
+    // One that replays will come to this event in the history.
+  }
+  return streams;
+}
+
+void Hub::enqueue(Stream& stream, const Ref<Event>& event, FlushList& to_flush) {
+  const std::uint64_t bytes = event->wire_bytes();
+  switch (stream.state_) {
+    case Stream::State::kIdle:
+      append(stream, event);
+      stream.state_ = Stream::State::kFlushing;
+      to_flush.push(stream);
+      return;
+    case Stream::State::kFlushing:
+      if (stream.waiting_bytes_ + bytes > options_.stream_buffer) {
+        leave(stream, End::kSlowConsumer);  // whoever holds the token will see it
+      } else {
+        append(stream, event);
+      }
+      return;
+    case Stream::State::kBlocked:
+      if (stream.waiting_bytes_ + bytes > options_.stream_buffer || !budget_.reserve_queued(bytes)) {
+        end_blocked(stream, to_flush);
+      } else {
+        append(stream, event);
+      }
+      return;
+  }
+}
+
+void Hub::append(Stream& stream, Ref<Event> event) {
+  // A replay is paced by its reader and bounded by kBatchEventsMax. Its queue is empty when the live phase begins.
+  if (stream.phase_ == Stream::Phase::kLive) stream.waiting_bytes_ += event->wire_bytes();
+  if (value(event->seq()) != 0) stream.position_ = event->seq();
+  stream.queue_.push_back(std::move(event));
+}
+
+// ---- Streams
+
+std::expected<void, Refusal> Hub::admit(Stripe& stripe, Stream& stream, std::string_view user) {
+  if (!budget_.reserve_stream()) return std::unexpected(Refusal::kTooManyStreams);
+  Channel& channel = stripe.channel_of(user);
+  if (channel.stream_count >= options_.streams_per_user) {
+    budget_.release_stream();
+    stripe.erase_if_unused(channel);
+    return std::unexpected(Refusal::kTooManyStreamsOfUser);
+  }
+  stream.stripe_ = &stripe;
+  stream.channel_ = &channel;
+  channel.streams.push_back(stream);
+  if (channel.stream_count++ == 0) ++stripe.users;
+  ++stripe.streams;
+  return {};
+}
+
+std::expected<void, Refusal> Hub::attach(Stream& stream, std::string_view user, const Resume& resume,
+                                         std::chrono::milliseconds retry) {
+  Stripe& stripe = stripe_of(user);
+  const std::lock_guard lock(stripe.mutex);
+  if (auto admitted = admit(stripe, stream, user); !admitted) return admitted;
+  begin(stream, resume, retry);
+  stream.state_ = Stream::State::kFlushing;
+  return {};
+}
+
+std::expected<void, Refusal> Hub::attach_bare(Stream& stream, std::string_view user) {
+  Stripe& stripe = stripe_of(user);
+  const std::lock_guard lock(stripe.mutex);
+  return admit(stripe, stream, user);
+}
+
+bool Hub::push(Stream& stream, Ref<Event> event) {
+  const std::lock_guard lock(stream.stripe_->mutex);
+  if (stream.end_ != End::kNone) return false;
+  Channel& channel = *stream.channel_;
+  FlushList to_flush;
+  enqueue(stream, event, to_flush);
+  stream.stripe_->erase_if_unused(channel);
+  return !to_flush.empty();
+}
+
+Hub::KeepAlive Hub::keep_alive(Stream& stream, const Ref<Event>& comment, std::chrono::milliseconds interval) {
+  const Time now = options_.clock();
+  Stripe& stripe = *stream.stripe_;
+  const std::lock_guard lock(stripe.mutex);
+  const Time due = stream.last_write_ + interval;
+  if (due > now) return {.to_flush = false, .next = due};
+  const Time next = now + interval;
+  if (stream.end_ != End::kNone || stream.state_ != Stream::State::kIdle) return {.to_flush = false, .next = next};
+  if (stripe.newest > stream.position_) {
+    // All up to here that concerned this stream is sent, since it is idle.
+    stream.position_ = stripe.newest;
+    append(stream, Event::fixed(sse::control_block({.type = "stream-position", .id = ids_.format(stripe.newest)})));
+  } else {
+    append(stream, comment);
+  }
+  stream.state_ = Stream::State::kFlushing;
+  return {.to_flush = true, .next = next};
+}
+
+bool Hub::finish(Stream& stream, End reason, Ref<Event> last_block) {
+  const std::lock_guard lock(stream.stripe_->mutex);
+  if (stream.end_ != End::kNone) return false;
+  depart(stream, reason);
+  stream.end_when_sent_ = true;
+  if (stream.state_ == Stream::State::kBlocked) unblock(stream);
+  stream.waiting_bytes_ = 0;  // what it still has to send no longer grows
+  stream.queue_.push_back(std::move(last_block));
+  return std::exchange(stream.state_, Stream::State::kFlushing) != Stream::State::kFlushing;
+}
+
+bool Hub::detach(Stream& stream, End reason) {
+  const std::lock_guard lock(stream.stripe_->mutex);
+  if (stream.end_ == End::kNone) depart(stream, reason);
+  stream.end_when_sent_ = false;
+  if (stream.state_ == Stream::State::kFlushing) return false;
+  if (stream.state_ == Stream::State::kBlocked) unblock(stream);
+  stream.state_ = Stream::State::kFlushing;
+  return true;
+}
+
+bool Hub::writable(Stream& stream) {
+  const std::lock_guard lock(stream.stripe_->mutex);
+  if (stream.state_ == Stream::State::kBlocked) {
+    unblock(stream);
+    stream.state_ = Stream::State::kFlushing;
+    return true;
+  }
+  stream.writable_meanwhile_ = stream.state_ == Stream::State::kFlushing;
+  return false;
+}
+
+void Hub::leave(Stream& stream, End reason) {
+  Channel& channel = *std::exchange(stream.channel_, nullptr);
+  stream.ListHook<OfChannel>::unlink();
+  stream.end_ = reason;
+  if (--channel.stream_count == 0) --channel.stripe->users;
+  --channel.stripe->streams;
+  budget_.release_stream();
+  counters_.ends[static_cast<std::size_t>(reason)].add();
+}
+
+void Hub::depart(Stream& stream, End reason) {
+  Channel& channel = *stream.channel_;
+  leave(stream, reason);
+  channel.stripe->erase_if_unused(channel);
+}
+
+void Hub::end_blocked(Stream& stream, FlushList& to_flush) {
+  leave(stream, End::kSlowConsumer);
+  unblock(stream);
+  stream.queue_.clear();
+  stream.waiting_bytes_ = 0;
+  stream.state_ = Stream::State::kFlushing;
+  to_flush.push(stream);
+}
+
+void Hub::block(Stream& stream) {
+  stream.state_ = Stream::State::kBlocked;
+  stream.stripe_->blocked.push_back(stream);
+}
+
+void Hub::unblock(Stream& stream) {
+  stream.ListHook<Blocked>::unlink();
+  budget_.release_queued(stream.waiting_bytes_);
+}
+
+// ---- Flushing
+
+Flushed Hub::flush(Stream& stream, FlushList& others) {
+  std::array<Frame, kBatchEventsMax> frames;
+  std::array<Time, kBatchEventsMax> published;
+  Written written{.frames = 0, .state = Written::State::kAll};
+  Time now{};
+  for (int round = 0;; ++round) {
+    std::size_t count = 0;
+    std::uint64_t wanted = 0;
+    {
+      const std::lock_guard lock(stream.stripe_->mutex);
+      settle(stream, written, now);
+      if (stream.end_ != End::kNone && !stream.end_when_sent_) {
+        stream.queue_.clear();
+        return Flushed::kEnded;
+      }
+      if (written.state == Written::State::kFull && !std::exchange(stream.writable_meanwhile_, false)) {
+        if (budget_.reserve_queued(stream.waiting_bytes_)) {
+          block(stream);
+          return Flushed::kBlocked;
+        }
+        wanted = stream.waiting_bytes_;
+      } else {
+        if (stream.queue_.empty() && stream.phase_ == Stream::Phase::kReplay && !stream.end_when_sent_) refill(stream);
+        if (stream.queue_.empty()) {
+          if (stream.end_when_sent_) return Flushed::kEnded;
+          stream.state_ = Stream::State::kIdle;
+          return Flushed::kIdle;
+        }
+        if (round >= kFlushRoundsMax) return Flushed::kMore;
+        count = collect(stream, frames, published);
+      }
+    }
+    if (wanted > 0) {
+      // Still full, and all that may wait in this process waits already: whoever has most goes.
+      if (!budget_.make_room_in_queues(wanted, wanted, others)) {
+        const std::lock_guard lock(stream.stripe_->mutex);
+        if (stream.end_ == End::kNone) depart(stream, End::kSlowConsumer);
+      }
+      written.frames = 0;
+      continue;
+    }
+    written = stream.write({frames.data(), count});
+    now = options_.clock();
+    for (std::size_t i = 0; i < written.frames; ++i) {
+      if (published[i] != Time{}) counters_.delivery.record(now - published[i]);
+    }
+  }
+}
+
+void Hub::settle(Stream& stream, const Written& written, Time now) {
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < written.frames; ++i) {
+    const Event& event = *stream.queue_[0];
+    if (event.published != Time{}) ++events;
+    bytes += event.wire_bytes();
+    stream.queue_.pop_front();
+  }
+  if (stream.phase_ == Stream::Phase::kLive && !stream.end_when_sent_) stream.waiting_bytes_ -= bytes;
+  if (bytes > 0) {
+    stream.last_write_ = now;
+    counters_.events_out.add(events);
+    counters_.bytes_out.add(bytes);
+  }
+  if (written.state == Written::State::kBroken) {
+    stream.end_when_sent_ = false;
+    if (stream.end_ == End::kNone) depart(stream, End::kClient);
+  }
+}
+
+std::size_t Hub::collect(Stream& stream, std::span<Frame> frames, std::span<Time> published) {
+  std::size_t count = 0;
+  std::uint64_t bytes = 0;
+  while (count < frames.size() && count < stream.queue_.size() && bytes < kBatchBytesMax) {
+    const Event& event = *stream.queue_[count];
+    frames[count] = event.frame();
+    published[count] = event.published;
+    bytes += event.wire_bytes();
+    ++count;
+  }
+  return count;
+}
+
+}  // namespace rillgate::hub

@@ -1,0 +1,56 @@
+// The inside of the hub: a user's channel, and the stripe that holds the channels of the users hashed to it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/list.h"
+#include "base/ref.h"
+#include "base/ring.h"
+#include "hub/event.h"
+#include "hub/position.h"
+#include "hub/stream.h"
+
+namespace rillgate::hub {
+
+/// What the hub knows of one user. Lives while the user has streams or kept events. Under the lock of its stripe.
+struct Channel {
+  Stripe* stripe = nullptr;
+  std::string_view user;  // its key in the stripe's map
+  List<Stream, OfChannel> streams;
+  std::uint64_t stream_count = 0;
+  Ring<Ref<Event>> events;  // the history, oldest first
+  std::uint64_t events_bytes = 0;
+  Seq dropped{};  // the newest event that is no longer kept, or may have been of this user
+};
+
+struct HashOfUser {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view user) const { return std::hash<std::string_view>{}(user); }
+};
+
+struct alignas(64) Stripe {
+  std::mutex mutex;
+  Seq newest{};   // the counter
+  Seq dropped{};  // the newest event dropped of users who are no longer in the map
+  std::unordered_map<std::string, Channel, HashOfUser, std::equal_to<>> channels;
+  std::uint64_t users = 0;  // channels with at least one stream
+  std::uint64_t streams = 0;
+  List<Event, ByAge> kept;  // the history of all its users, oldest first
+  List<Stream, Blocked> blocked;
+  /// When the oldest kept event was published; Time::max() when none is kept. Written under the lock, read without.
+  std::atomic<Time> oldest{Time::max()};
+
+  /// The user's channel, made when there is none.
+  Channel& channel_of(std::string_view user);
+  /// Takes the channel out of the map when it has neither streams nor kept events.
+  void erase_if_unused(Channel& channel);
+  void note_oldest() { oldest.store(kept.empty() ? Time::max() : kept.front().published, std::memory_order_relaxed); }
+};
+
+}  // namespace rillgate::hub

@@ -1,0 +1,69 @@
+#include "sse/encode.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+namespace rillgate::sse {
+namespace {
+
+constexpr std::string_view kEvent = "event: ";
+constexpr std::string_view kData = "data: ";
+
+char* put(char* out, std::string_view bytes) {
+  std::memcpy(out, bytes.data(), bytes.size());
+  return out + bytes.size();
+}
+
+/// Calls `line` for each line of `data`: one more than there are line breaks.
+template <class Line>
+void for_each_line(std::string_view data, Line line) {
+  while (true) {
+    const std::size_t end = data.find_first_of("\r\n");
+    line(data.substr(0, end));
+    if (end == std::string_view::npos) return;
+    data.remove_prefix(data.substr(end, 2) == "\r\n" ? end + 2 : end + 1);
+  }
+}
+
+/// "data: " may lose its blank only where nothing follows; the reader strips exactly one blank.
+std::size_t data_line_size(std::string_view line) {
+  return line.empty() ? 6 : kData.size() + line.size() + 1;
+}
+
+}  // namespace
+
+std::size_t body_size(EventText event) {
+  std::size_t size = event.type.empty() ? 0 : kEvent.size() + event.type.size() + 1;
+  for_each_line(event.data, [&](std::string_view line) { size += data_line_size(line); });
+  return size + 1;
+}
+
+char* write_body(char* out, EventText event) {
+  if (!event.type.empty()) {
+    out = put(out, kEvent);
+    out = put(out, event.type);
+    *out++ = '\n';
+  }
+  for_each_line(event.data, [&](std::string_view line) {
+    out = put(out, line.empty() ? std::string_view("data:") : kData);
+    out = put(out, line);
+    *out++ = '\n';
+  });
+  *out++ = '\n';
+  return out;
+}
+
+std::string comment(std::string_view text) {
+  return fmt::format(": {}\n\n", text);
+}
+
+std::string control_block(const ControlBlock& block) {
+  std::string out = fmt::format("event: {}\n", block.type);
+  if (!block.id.empty()) out += fmt::format("id: {}\n", block.id);
+  if (block.retry.count() > 0) out += fmt::format("retry: {}\n", block.retry.count());
+  out += block.data.empty() ? "data:\n\n" : fmt::format("data: {}\n\n", block.data);
+  return out;
+}
+
+}  // namespace rillgate::sse

@@ -1,0 +1,56 @@
+"""Fixtures that every test against the running server shares.
+
+A server started here has a port and a directory of its own, and must end well: at the end of its scope it gets SIGTERM,
+must exit 0, and its log must hold no report of a sanitizer and no failed assertion.
+"""
+
+import itertools
+import os
+import random
+
+import pytest
+
+from harness.server import Server
+
+
+@pytest.fixture
+def start_server(tmp_path):
+    """Starts servers: start_server({"history.size": 3}) is ready when the call returns."""
+    servers = []
+    numbers = itertools.count(1)
+
+    def start(settings=None, **options):
+        directory = tmp_path / f"server-{next(numbers)}"
+        directory.mkdir()
+        servers.append(Server(directory, settings, **options))
+        return servers[-1].start()
+
+    yield start
+    failures = [failure for server in servers if (failure := server.stop_and_find_faults())]
+    assert not failures, "\n".join(failures)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One server with default settings for all tests of a file; tests keep apart by their user names."""
+    one = Server(tmp_path_factory.mktemp("server")).start()
+    yield one
+    failure = one.stop_and_find_faults()
+    assert not failure, failure
+
+
+_user_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def user():
+    """A user name that no other test uses."""
+    return f"user-{next(_user_numbers)}"
+
+
+@pytest.fixture
+def seed():
+    """For tests with chance in them. pytest shows it when the test fails; PROVE_SEED makes a run again."""
+    number = int(os.environ.get("PROVE_SEED", random.randrange(1 << 30)))
+    print(f"seed {number}")
+    return number
