@@ -7,6 +7,7 @@
 #include "api/operations.h"
 #include "api/v1.h"
 #include "api/v2.h"
+#include "api/v4.h"
 #include "base/text.h"
 
 namespace rillgate::api {
@@ -19,6 +20,7 @@ std::string allowed_methods(const Route& route) {
   std::string methods = "OPTIONS";
   if (route.get) methods += ", GET, HEAD";
   if (route.post) methods += ", POST";
+  if (route.put) methods += ", PUT";
   return methods;
 }
 
@@ -100,6 +102,14 @@ Api::Api(Services& services, Surface surface) : services_(services) {
                            post_messages(services, *space, exchange);
                          }});
     }
+    const auto v4 = [&services](auto action) {
+      return [&services, action](auto& exchange) { action(services, exchange); };
+    };
+    routes_.push_back({.path = "/v4/sse", .get = v4(report_stream), .post = {}});
+    routes_.push_back({.path = "/v4/new/report", .get = {}, .post = v4(create_report)});
+    routes_.push_back({.path = "/v4/reports", .get = v4(list_reports), .post = {}});
+    routes_.push_back({.path = "/v4/report", .get = v4(get_report), .post = {}, .put = v4(change_report)});
+    routes_.push_back({.path = "/v4/report/history", .get = v4(report_history), .post = {}});
   }
   if (surface != Surface::kPublic) {
     routes_.push_back({.path = "/healthz", .get = health, .post = {}});
@@ -118,7 +128,7 @@ void Api::handle(http::Exchange& exchange) {
   const auto found =
       std::find_if(routes_.begin() + 1, routes_.end(), [&](const Route& route) { return route.path == path; });
   if (path == "*") {
-    answer_options(exchange, "OPTIONS, GET, HEAD, POST");
+    answer_options(exchange, "OPTIONS, GET, HEAD, POST, PUT");
     return;
   }
   if (found == routes_.end()) {
@@ -132,6 +142,8 @@ void Api::handle(http::Exchange& exchange) {
     found->post(exchange);
   } else if ((request.method == "GET" || request.method == "HEAD") && found->get) {
     found->get(exchange);
+  } else if (request.method == "PUT" && found->put) {
+    found->put(exchange);
   } else {
     const std::string allow = allowed_methods(*found);
     http::Response response =

@@ -20,6 +20,7 @@ struct Route {
   std::string path;  // without a slash at its end; also the label in the metrics
   Action get;        // answers HEAD too
   Action post;
+  Action put = {};
 };
 
 /// Which routes a listener has.

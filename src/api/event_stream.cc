@@ -62,6 +62,8 @@ void EventStream::flush() {
 void EventStream::finish(hub::Flushed flushed) {
   switch (flushed) {
     case hub::Flushed::kIdle:
+      if (owner_.reactor.on_this_thread()) on_idle();
+      return;
     case hub::Flushed::kBlocked:
       return;
     case hub::Flushed::kEnded:

@@ -52,6 +52,8 @@ class EventStream : public hub::Stream,
   /// The first thing to do, then at each time that was asked for by owner().reactor.start(*this, …).
   virtual void on_start() = 0;
   virtual void on_tick(io::Time now) = 0;
+  /// All that was queued is sent.
+  virtual void on_idle() {}
 
  private:
   friend void flush_all(hub::FlushList streams);

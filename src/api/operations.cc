@@ -73,6 +73,8 @@ void add_metrics(Services& services, const std::function<std::uint64_t()>& conne
     families.push_back(ops::counter_family("rillgate_stream_gaps_total", "Gaps told to streams.", std::move(gaps)));
     families.push_back(
         ops::counter_family("rillgate_stream_ends_total", "Streams that ended, by reason.", std::move(ends)));
+    families.push_back(ops::duration_family("rillgate_store_seconds", "Time of an operation on the report store.",
+                                            {{services.store_seconds.snapshot()}}));
     families.push_back(ops::duration_family("rillgate_delivery_seconds",
                                             "From publishing an event to writing it to a stream.", delivery));
   });

@@ -11,4 +11,16 @@ StreamOwner& Services::owner_on(const io::Reactor& reactor) const {
   return **found;
 }
 
+void Services::note_store(const reports::Unavailable* failure) {
+  const bool is_down = failure != nullptr;
+  if (store_is_down.exchange(is_down) == is_down) return;
+  if (is_down) {
+    readiness.down("store", failure->reason);
+    log.error("the report store is down", {{"reason", failure->reason}});
+  } else {
+    readiness.up("store");
+    log.info("the report store is back");
+  }
+}
+
 }  // namespace rillgate::api

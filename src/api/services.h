@@ -10,12 +10,14 @@
 
 #include "api/address_limits.h"
 #include "api/event_stream.h"
+#include "api/report_stream.h"
 #include "http/server.h"
 #include "hub/hub.h"
 #include "ops/log.h"
 #include "ops/metrics.h"
 #include "ops/readiness.h"
 #include "ops/settings.h"
+#include "reports/report_service.h"
 
 namespace rillgate::api {
 
@@ -40,11 +42,19 @@ struct Services {
   Namespace v1;
   Namespace v2;
   Namespace v3;
+  Namespace v4;
+  std::unique_ptr<reports::ReportStore> store;  // these three from Node::start on
+  std::unique_ptr<ReportWatch> report_watch;
+  std::unique_ptr<reports::ReportService> reports;
+  DurationHistogram store_seconds{};
+  std::atomic<bool> store_is_down{false};
   std::atomic<bool> refuses_streams{false};  // the node is draining
   std::atomic<bool> refuses_posts{false};    // ... and its streams have ended
   std::function<bool()> crowded;             // descriptors are running out
 
-  [[nodiscard]] std::array<Namespace*, 3> namespaces() { return {&v1, &v2, &v3}; }
+  [[nodiscard]] std::array<Namespace*, 4> namespaces() { return {&v1, &v2, &v3, &v4}; }
+  /// What an operation on the store tells of its health. Any thread.
+  void note_store(const reports::Unavailable* failure);
   [[nodiscard]] StreamOwner& owner_on(const io::Reactor& reactor) const;
 };
 

@@ -14,6 +14,8 @@
 #include "api/open_stream.h"
 #include "api/operations.h"
 #include "api/services.h"
+#include "reports/memory/memory_store.h"
+#include "reports/sqlite/sqlite_store.h"
 #include "sse/encode.h"
 
 namespace rillgate::app {
@@ -60,7 +62,15 @@ class Sweeper final : public io::Timer {
       ::malloc_trim(0);
     }
     ends_before_ = ends;
+    if (services_.store_is_down) ask_store();
     start();
+  }
+
+  /// While the store is down nobody may be sent here who would find it up again.
+  void ask_store() {
+    services_.store->newest_seq({}, [&services = services_](auto newest) {
+      if (newest) services.note_store(nullptr);
+    });
   }
 
   api::Services& services_;
@@ -105,6 +115,11 @@ struct Node::Parts {
                  .v1{"v1", hub_options(settings, epoch), budget},
                  .v2{"v2", hub_options(settings, epoch), budget},
                  .v3{"v3", hub_options(settings, epoch), budget},
+                 .v4{"v4", hub_options(settings, epoch), budget},
+                 .store = {},
+                 .report_watch = {},
+                 .reports = {},
+                 .store_seconds = {},
                  .crowded = [this] { return public_server && public_server->crowded(); }} {}
 
   const ops::Settings& settings;
@@ -124,6 +139,7 @@ struct Node::Parts {
   std::vector<std::jthread> threads;
 
   std::expected<void, Error> listen(http::Server& server, const ops::Address& address);
+  std::expected<void, Error> open_store();
   /// Runs `task` for each reactor's streams on its thread, and waits.
   template <class Task>
   void on_each_owner(Task task);
@@ -171,8 +187,26 @@ std::expected<void, Error> Node::Parts::listen(http::Server& server, const ops::
   return {};
 }
 
+std::expected<void, Error> Node::Parts::open_store() {
+  constexpr std::string_view kSqlite = "sqlite:";
+  reports::StoreOptions options{.keep = settings.reports.keep};
+  if (settings.store.starts_with(kSqlite)) {
+    auto opened = reports::open_sqlite_store(settings.store.substr(kSqlite.size()), std::move(options));
+    if (!opened) return std::unexpected(opened.error());
+    services.store = *std::move(opened);
+  } else {
+    services.store = reports::make_memory_store(std::move(options));
+  }
+  services.report_watch =
+      std::make_unique<api::ReportWatch>(services.owners, services.store->id(), settings.reports.recheck);
+  services.reports = std::make_unique<reports::ReportService>(*services.store, *services.report_watch);
+  readiness.up("store");
+  return {};
+}
+
 std::expected<void, Error> Node::start() {
   Parts& parts = *parts_;
+  if (auto opened = parts.open_store(); !opened) return opened;
   for (const ops::Address& address : parts.settings.listen) {
     if (auto listening = parts.listen(*parts.public_server, address); !listening) return listening;
   }
@@ -230,6 +264,7 @@ void Node::stop() {
       stream.cut();
     }
   });
+  parts.services.store->close();  // what was accepted is stored, and its answers are on their way
   for (http::Server* server : {parts.public_server.get(), parts.admin_server.get()}) {
     if (server == nullptr) continue;
     server->stop_accepting();

@@ -10,37 +10,10 @@
 
 namespace rillgate::http {
 
-/// Answers later and from any thread. When the client has gone meanwhile, the answer goes nowhere.
-class Responder {
- public:
-  class Target {
-   public:
-    virtual void respond(Response response) = 0;
+class Responder;
 
-   protected:
-    ~Target() = default;
-  };
-  /// Read and written on the reactor's thread only; null once the connection is gone.
-  using Handle = std::shared_ptr<Target*>;
-
-  Responder(io::Reactor& reactor, Handle handle) : reactor_(&reactor), handle_(std::move(handle)) {}
-  Responder(Responder&&) = default;
-  Responder& operator=(Responder&&) = default;
-
-  void respond(Response response) {
-    reactor_->post([handle = std::move(handle_), answer = std::move(response)]() mutable {
-      if (*handle != nullptr) (*handle)->respond(std::move(answer));
-    });
-  }
-  /// The thread on which the connection lives.
-  [[nodiscard]] io::Reactor& reactor() const { return *reactor_; }
-
- private:
-  io::Reactor* reactor_;
-  Handle handle_;
-};
-
-/// Exactly one of respond(), later() and open_stream() is called for each request, on the thread that handles it.
+/// Exactly one of respond(), later() and open_stream() is called for each request, on the thread that handles it; after
+/// later(), what goes on does so. The request stays valid until it is answered.
 class Exchange {
  public:
   [[nodiscard]] virtual Request& request() = 0;
@@ -54,6 +27,32 @@ class Exchange {
 
  protected:
   ~Exchange() = default;
+};
+
+/// Goes on with an exchange later and from any thread. When the client has gone meanwhile, nothing happens.
+class Responder {
+ public:
+  /// Read and written on the reactor's thread only; null once the connection is gone.
+  using Handle = std::shared_ptr<Exchange*>;
+
+  Responder(io::Reactor& reactor, Handle handle) : reactor_(&reactor), handle_(std::move(handle)) {}
+  Responder(Responder&&) = default;
+  Responder& operator=(Responder&&) = default;
+
+  /// `go_on` answers the exchange, on its reactor's thread. Once.
+  void then(std::move_only_function<void(Exchange&)> go_on) {
+    reactor_->post([handle = std::move(handle_), task = std::move(go_on)]() mutable {
+      if (*handle != nullptr) task(**handle);
+    });
+  }
+  /// Once, in place of then().
+  void respond(Response response) {
+    then([answer = std::move(response)](Exchange& exchange) mutable { exchange.respond(std::move(answer)); });
+  }
+
+ private:
+  io::Reactor* reactor_;
+  Handle handle_;
 };
 
 /// Handles requests of all reactors, on their threads; never blocks.

@@ -92,10 +92,10 @@ std::string_view reason_phrase(int status) {
   }
 }
 
-Response problem(int status, std::string_view detail) {
+Response problem(int status, std::string_view detail, std::string_view members) {
   Response response{.status = status, .content_type = kProblemJson};
-  response.body = fmt::format(R"({{"title":{},"status":{},"detail":{}}})", json_string(reason_phrase(status)), status,
-                              json_string(detail));
+  response.body = fmt::format(R"({{"title":{},"status":{},"detail":{}{}{}}})", json_string(reason_phrase(status)),
+                              status, json_string(detail), members.empty() ? "" : ",", members);
   response.body += '\n';
   return response;
 }

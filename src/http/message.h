@@ -24,7 +24,7 @@ struct Field {
   std::string_view value;  // without blanks at its ends
 };
 
-/// Views into the connection's memory: valid until the handler returns; one that answers later copies what it needs.
+/// Views into the connection's memory, valid until the request is answered.
 struct Request {
   std::string_view method;
   std::string path;        // decoded; begins with '/', or is "*"
@@ -55,7 +55,8 @@ inline constexpr std::string_view kProblemJson = "application/problem+json";
 
 [[nodiscard]] std::string_view reason_phrase(int status);
 
-/// An error as RFC 9457 writes it. `detail` tells the caller what to change.
-[[nodiscard]] Response problem(int status, std::string_view detail);
+/// An error as RFC 9457 writes it. `detail` tells the caller what to change; `members` are further members in JSON,
+/// such as `"from":"pending"`.
+[[nodiscard]] Response problem(int status, std::string_view detail, std::string_view members = {});
 
 }  // namespace rillgate::http

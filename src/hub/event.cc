@@ -43,14 +43,16 @@ void Event::release() const noexcept {
 Ref<Event> Event::draft(sse::EventText text) {
   const std::size_t size = sse::body_size(text);
   Event* const event = allocate(size);
+  event->events_ = 1;
   event->body_bytes_ = static_cast<std::uint32_t>(size);
   [[maybe_unused]] const char* const end = sse::write_body(event->text() + kFrontRoom, text);
   assert(end == event->text() + kFrontRoom + size);
   return Ref<Event>::adopt(event);
 }
 
-Ref<Event> Event::fixed(std::string_view payload) {
+Ref<Event> Event::fixed(std::string_view payload, std::uint32_t events) {
   Event* const event = allocate(payload.size());
+  event->events_ = events;
   event->body_bytes_ = static_cast<std::uint32_t>(payload.size());
   std::memcpy(event->text() + kFrontRoom, payload.data(), payload.size());
   event->frame_payload(event->text() + kFrontRoom);

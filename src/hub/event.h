@@ -28,13 +28,15 @@ class Event : public ListHook<ByAge> {
   /// An event for publishing: encoded but for its id, which number() writes into room left in front. This is the costly
   /// part of publishing and needs no lock.
   [[nodiscard]] static Ref<Event> draft(sse::EventText text);
-  /// Bytes without a number of their own: a comment or a control block.
-  [[nodiscard]] static Ref<Event> fixed(std::string_view payload);
+  /// Bytes without a number of their own: a comment, a control block, or `events` events whose ids are in the bytes.
+  [[nodiscard]] static Ref<Event> fixed(std::string_view payload, std::uint32_t events = 0);
 
   /// Gives a draft its number and its `id:` line. Once, before anyone else sees the event.
   void number(Seq seq, const IdFormat& ids);
 
   [[nodiscard]] Seq seq() const { return seq_; }
+  /// How many events of users these bytes are.
+  [[nodiscard]] std::uint32_t events() const { return events_; }
   [[nodiscard]] Frame frame() const { return frame_; }
   /// Memory that keeping this event costs.
   [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
@@ -57,6 +59,7 @@ class Event : public ListHook<ByAge> {
 
   mutable std::atomic<std::uint32_t> holders_{1};
   std::uint32_t body_bytes_ = 0;
+  std::uint32_t events_ = 0;
   std::size_t memory_bytes_;
   Seq seq_{};
   Frame frame_;

@@ -346,7 +346,7 @@ void Hub::settle(Stream& stream, const Written& written, Time now) {
   std::uint64_t bytes = 0;
   for (std::size_t i = 0; i < written.frames; ++i) {
     const Event& event = *stream.queue_[0];
-    if (event.published != Time{}) ++events;
+    events += event.events();
     bytes += event.wire_bytes();
     stream.queue_.pop_front();
   }

@@ -1,7 +1,7 @@
 """Clients that people use, not ours: each keeps the id of stream-open and resumes from it by itself.
 
-clients/ holds one listener for each: npm's eventsource, Python's httpx-sse, and a Go module. A listener prints each event
-as a line of JSON.
+clients/ holds one listener for each: npm's eventsource, Python's httpx-sse, and a Go module. A listener prints each
+event as a line of JSON.
 """
 
 import json

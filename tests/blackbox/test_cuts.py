@@ -40,8 +40,8 @@ class Publisher(threading.Thread):
 def read_through_cuts(server, user, seed, most_away):
     """Reads a user's stream through the cuts and to the end of what is published; returns (all events, messages).
 
-    Each cut comes after a random number of bytes, so in the middle of a block as a rule, by RST or by FIN; then the client
-    stays away for up to `most_away` messages and returns with the last id it has.
+    Each cut comes after a random number of bytes, by RST or by FIN, with more under way; then the client stays away for
+    up to `most_away` messages and returns with the last id it has.
     """
     chance = random.Random(seed)
     publisher = Publisher(server, user)
@@ -70,7 +70,9 @@ def test_a_client_cut_a_hundred_times_gets_every_message_once_and_in_order(start
     server = start_server({"threads": 4, "history.size": 1000000, "history.bytes": "64MiB"})
     events, published = read_through_cuts(server, "a", seed, most_away=100)
     assert [event.data for event in events if event.type == "message"] == [str(number) for number in range(published)]
-    assert [event.type for event in events if event.type not in ("message", "stream-position")] == ["stream-open"] * (CUTS + 1)
+    assert [event.type for event in events if event.type not in ("message", "stream-position")] == ["stream-open"] * (
+        CUTS + 1
+    )
 
 
 @pytest.mark.sanitizer

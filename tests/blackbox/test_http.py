@@ -37,7 +37,9 @@ def assert_problem(response, status):
 # Errors
 
 
-@pytest.mark.parametrize("path", ["/", "/v2", "/v2/", "/v2/sses", "/v1/message", "/v2/sse/x", "/V2/sse", "//v2/sse", "/v9/sse"])
+@pytest.mark.parametrize(
+    "path", ["/", "/v2", "/v2/", "/v2/sses", "/v1/message", "/v2/sse/x", "/V2/sse", "//v2/sse", "/v9/sse"]
+)
 def test_an_unknown_route_is_404(server, path):
     assert_problem(server.get(path + "?username=demo"), 404)
     assert_problem(server.post(path + "?username=demo", "x"), 404)
@@ -200,7 +202,9 @@ def test_a_stream_may_follow_pipelined_requests(server, user):
 
 def test_a_half_closed_client_is_answered(server, user):
     with server.connect() as connection:
-        connection.send(request_bytes("POST", f"/v2/message?username={user}", body=b"x") + request_bytes("GET", "/healthz"))
+        connection.send(
+            request_bytes("POST", f"/v2/message?username={user}", body=b"x") + request_bytes("GET", "/healthz")
+        )
         connection.finish_sending()
         assert connection.read_response().status == 202
         assert connection.read_response().status == 200

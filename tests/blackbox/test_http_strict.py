@@ -1,7 +1,7 @@
 """HTTP is strict where laxness is dangerous: a table of raw requests, each cut at every byte.
 
-A request that two programs in a row may read differently is how a proxy is led to pass one request for another; so each is
-400 and the end of its connection, never a guess.
+A request that two programs in a row may read differently is how a proxy is led to pass one request for another; so
+each is 400 and the end of its connection, never a guess.
 """
 
 import random
@@ -65,7 +65,7 @@ BAD = {
     "what is almost chunked": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
     "chunked with a parameter": POST + b"Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n",
     "an empty transfer coding": POST + b"Transfer-Encoding:\r\n\r\n",
-    "a chunked body in HTTP/1.0": b"POST /v2/message?username=s HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks in HTTP/1.0": b"POST /v2/message?username=a HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "a folded line": GET + b"X: a\r\n b\r\n\r\n",
     "a folded line with a tab": GET + b"X: a\r\n\tb\r\n\r\n",
     "a first header that is folded": b"GET /healthz HTTP/1.1\r\n Host: a\r\n\r\n",
@@ -178,14 +178,23 @@ def test_one_byte_at_a_time_is_served(server, pace, name):
 
 def test_a_stream_requested_one_byte_at_a_time_is_served(server):
     with server.connect() as connection:
-        request = request_bytes("GET", "/v2/sse?username=дема", {"Last-Event-ID": "earliest", "Accept": "text/event-stream"})
+        request = request_bytes(
+            "GET", "/v2/sse?username=дема", {"Last-Event-ID": "earliest", "Accept": "text/event-stream"}
+        )
         connection.send_in_pieces(request[at : at + 1] for at in range(len(request)))
         assert connection.read_head().status == 200
         connection.read_until(b"\n\n")
 
 
 def test_bytes_of_no_protocol_end_no_more_than_their_connection(server):
-    for junk in b"\0" * 100, b"\xff" * 5000, b"\r\n" * 3000, b"GET " + b"/" * 20000, bytes(range(256)) * 80, b"\r" * 20000:
+    for junk in (
+        b"\0" * 100,
+        b"\xff" * 5000,
+        b"\r\n" * 3000,
+        b"GET " + b"/" * 20000,
+        bytes(range(256)) * 80,
+        b"\r" * 20000,
+    ):
         connection = Connection(server.port)
         try:
             connection.send(junk)
@@ -200,7 +209,20 @@ def test_bytes_of_no_protocol_end_no_more_than_their_connection(server):
 def test_requests_damaged_at_random_end_no_more_than_their_connection(server, seed):
     chance = random.Random(seed)
     sound = [request for request, _ in GOOD.values()] + list(BAD.values())
-    pieces = [b"\r\n", b"\r", b"\n", b"\0", b" ", b":", b"0", b"-", b"\xff", b"chunked", b"Content-Length: 9", b"HTTP/1.1"]
+    pieces = [
+        b"\r\n",
+        b"\r",
+        b"\n",
+        b"\0",
+        b" ",
+        b":",
+        b"0",
+        b"-",
+        b"\xff",
+        b"chunked",
+        b"Content-Length: 9",
+        b"HTTP/1.1",
+    ]
     for _ in range(3000):
         request = bytearray(chance.choice(sound))
         for _ in range(chance.randrange(1, 5)):

@@ -76,7 +76,9 @@ def test_a_trusted_proxys_word_for_the_address_counts(start_server):
     kept = [streams_of("198.51.100.7"), streams_of("198.51.100.8")]
     assert [stream.next_event().type for stream in kept] == ["stream-open"] * 2
     assert streams_of("198.51.100.7").next_event().type == "stream-close"
-    assert streams_of("203.0.113.1, 198.51.100.8").next_event().type == "stream-close", "only the proxy's own entry counts"
+    assert streams_of("203.0.113.1, 198.51.100.8").next_event().type == "stream-close", (
+        "only the proxy's own entry counts"
+    )
     stranger = streams_of("198.51.100.9", source="127.0.0.2")
     assert stranger.next_event().type == "stream-open"
     assert streams_of("198.51.100.10", source="127.0.0.2").next_event().type == "stream-close"
@@ -93,7 +95,9 @@ def test_limits_requests_per_address_is_429_with_retry_after(start_server):
         assert "limits.requests-per-address" in refused[0].json()["detail"]
         assert other.request("POST", "/v2/message?username=a", body=b"x").status == 202
         wait_until(
-            lambda: connection.request("POST", "/v2/message?username=a", body=b"x").status == 202, "the rate to fall", within=5
+            lambda: connection.request("POST", "/v2/message?username=a", body=b"x").status == 202,
+            "the rate to fall",
+            within=5,
         )
 
 

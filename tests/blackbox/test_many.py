@@ -60,8 +60,8 @@ def test_ten_thousand_streams_each_get_their_message_and_leave_nothing_when_kill
         wait_until(lambda: server.descriptors() <= descriptors + 1, "the descriptors to come back")
         wait_until(lambda: server.resident_bytes() - resident < (peak - resident) / 2, "the memory to come back")
         left = server.resident_bytes() - resident
-        print(f"{MANY} streams: {(idle - resident) / MANY:.0f} B each idle, {(peak - resident) / MANY:.0f} B with messages,", end=" ")
-        print(f"{left / MANY:.0f} B when all are gone")
+        each = [round(size / MANY) for size in (idle - resident, peak - resident, left)]
+        print(f"{MANY} streams: {each[0]} B each when idle, {each[1]} B with messages, {each[2]} B when all are gone")
 
 
 def test_a_drain_under_load_spreads_the_ends_and_loses_nothing_in_silence(start_server):
@@ -104,7 +104,9 @@ def test_a_drain_under_load_spreads_the_ends_and_loses_nothing_in_silence(start_
         times = sorted(member.ended_at - began for member in crowd.members)
         assert times[-1] < period + 2
         fifths = [sum(period * fifth / 5 <= at < period * (fifth + 1) / 5 for at in times) for fifth in range(5)]
-        assert min(fifths) > count / 5 / 3 and max(fifths) < count / 5 * 2, f"ends in each fifth of the period: {fifths}"
+        assert min(fifths) > count / 5 / 3 and max(fifths) < count / 5 * 2, (
+            f"ends in each fifth of the period: {fifths}"
+        )
         assert statuses <= {202, 503}
 
         server.start()

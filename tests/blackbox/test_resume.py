@@ -173,7 +173,9 @@ def test_an_id_that_no_server_made_is_answered_by_a_gap_in_valid_json_or_by_400(
     assert told["requested"] and strange.startswith(told["requested"])
 
 
-@pytest.mark.parametrize("damage", [lambda id: id + "9", lambda id: id + "99999999999999999", lambda id: id[:-1], lambda id: "0" + id])
+@pytest.mark.parametrize(
+    "damage", [lambda id: id + "9", lambda id: id + "99999999999999999", lambda id: id[:-1], lambda id: "0" + id]
+)
 def test_a_damaged_id_costs_no_event_that_comes_afterwards(server, user, damage):
     publish_numbers(server, user, range(15))
     newest = publish_numbers(server, user, [15])[0]
@@ -280,7 +282,9 @@ def test_history_ttl_limits_how_long_an_event_is_kept(start_server):
     stream = server.stream("a", last_event_id=before)
     opened(stream)
     assert stream.take_data(3) == numbers(3)
-    wait_until(lambda: server.stream("a", last_event_id=before).next_event().type == "stream-gap", "the events to expire")
+    wait_until(
+        lambda: server.stream("a", last_event_id=before).next_event().type == "stream-gap", "the events to expire"
+    )
     _, told = gap(server.stream("a", last_event_id=before))
     assert told == {"requested": before, "oldest": None}
     server.wait_for_metric("rillgate_history_bytes", 0)

@@ -17,7 +17,7 @@ def server(start_server):
 
 
 def drip_until_the_end(connection, data, began):
-    """Sends a byte every 50 ms, as a slow client would, until the server ends it; (all that came back, seconds taken)."""
+    """Sends a byte every 50 ms until the server ends the connection; returns (all that came back, seconds taken)."""
     sent = iter(data)
 
     def ended():
@@ -40,14 +40,18 @@ def assert_timed_out(received, took, limit):
 
 def test_a_head_that_is_not_whole_in_time_ends(server):
     with server.connect() as connection:
-        received, took = drip_until_the_end(connection, b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 10000, time.monotonic())
+        received, took = drip_until_the_end(
+            connection, b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 10000, time.monotonic()
+        )
         assert_timed_out(received, took, 0.6)
 
 
 def test_a_second_head_that_is_not_whole_in_time_ends(server):
     with server.connect() as connection:
         assert connection.request("GET", "/healthz").status == 200
-        received, took = drip_until_the_end(connection, b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 10000, time.monotonic())
+        received, took = drip_until_the_end(
+            connection, b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 10000, time.monotonic()
+        )
         assert_timed_out(received, took, 0.6)
 
 
@@ -81,7 +85,12 @@ def test_an_idle_connection_between_requests_ends_after_its_time(server):
 
 
 def test_a_stream_outlives_all_of_these_times(start_server):
-    limits = {"timeouts.head": "200ms", "timeouts.body": "200ms", "timeouts.idle": "200ms", "keepalive.interval": "500ms"}
+    limits = {
+        "timeouts.head": "200ms",
+        "timeouts.body": "200ms",
+        "timeouts.idle": "200ms",
+        "keepalive.interval": "500ms",
+    }
     server = start_server(limits)
     with server.stream("a") as stream:
         stream.next_event()

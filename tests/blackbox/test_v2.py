@@ -82,8 +82,8 @@ def test_text_passes_unchanged(server, user, name):
     assert stream.next_event().data.encode() == MESSAGES[name]
 
 
-LINE_BREAKS = ["a\nb", "a\rb", "a\r\nb", "a\n\nb", "a\r\rb", "a\r\n\r\nb", "a\n\rb", "\na", "a\n", "\r\na\r\n", "\n", "\r",
-               "\r\n", "\n\n", "\r\r\n\n", "a\r\nb\rc\nd"]  # fmt: skip
+LINE_BREAKS = ["a\nb", "a\rb", "a\r\nb", "a\n\nb", "a\r\rb", "a\r\n\r\nb", "a\n\rb", "a\r\nb\rc\nd"]
+LINE_BREAKS += ["\n", "\r", "\r\n", "\n\n", "\r\r\n\n", "\na", "a\n", "\r\na\r\n"]
 
 
 @pytest.mark.parametrize("text", LINE_BREAKS, ids=repr)
@@ -106,8 +106,18 @@ def test_an_empty_message_is_an_event_with_empty_data(server, user):
 
 @pytest.mark.parametrize(
     "body",
-    [b"\xff", b"a\x80", b"\xc0\xaf", b"\xe0\x80\xaf", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80",
-     b"caf\xe9", b"cut \xf0\x9f\xa4", b"\x00\xfe"],  # fmt: skip
+    [
+        b"\xff",
+        b"a\x80",
+        b"\xc0\xaf",
+        b"\xe0\x80\xaf",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+        b"\xf8\x88\x80\x80\x80",
+        b"caf\xe9",
+        b"cut \xf0\x9f\xa4",
+        b"\x00\xfe",
+    ],  # fmt: skip
     ids=repr,
 )
 def test_a_body_that_is_not_utf_8_is_400_and_reaches_nobody(server, user, body):
@@ -129,7 +139,8 @@ def test_a_body_over_the_limit_is_413_and_reaches_nobody(server, user):
 
 
 @pytest.mark.parametrize(
-    "content_type", [None, "application/x-www-form-urlencoded", "application/json", "text/plain; charset=iso-8859-1", "x"]
+    "content_type",
+    [None, "application/x-www-form-urlencoded", "application/json", "text/plain; charset=iso-8859-1", "x"],
 )
 def test_any_content_type_is_taken_as_the_message(server, user, content_type):
     stream = opened(server, user)
@@ -142,7 +153,7 @@ def test_a_chunked_body_is_one_message(server, user):
     stream = opened(server, user)
     with server.connect() as connection:
         head = request_bytes("POST", f"/v2/message?username={user}", {"Transfer-Encoding": "chunked"})
-        connection.send(head + b"3\r\nHow\r\n2;a=\"b\"\r\ndy\r\n0\r\nTrailer: x\r\n\r\n")
+        connection.send(head + b'3\r\nHow\r\n2;a="b"\r\ndy\r\n0\r\nTrailer: x\r\n\r\n')
         assert connection.read_response().status == 202
         assert connection.request("GET", "/healthz").status == 200
     assert stream.next_event().data == "Howdy"
@@ -150,7 +161,24 @@ def test_a_chunked_body_is_one_message(server, user):
 
 def test_texts_made_at_random_pass_unchanged(server, user, seed):
     chance = random.Random(seed)
-    alphabet = ["\n", "\r", "\r\n", " ", ":", "data: ", "id: 1", "event: x", "retry: 1", "\0", "\ufeff", "x", "é", "🤠", "\u2028", "\t"]
+    alphabet = [
+        "\n",
+        "\r",
+        "\r\n",
+        " ",
+        ":",
+        "data: ",
+        "id: 1",
+        "event: x",
+        "retry: 1",
+        "\0",
+        "\ufeff",
+        "x",
+        "é",
+        "🤠",
+        "\u2028",
+        "\t",
+    ]
     stream = opened(server, user)
     with server.connect() as connection:
         for _ in range(1000):
@@ -162,7 +190,9 @@ def test_texts_made_at_random_pass_unchanged(server, user, seed):
 # Event types
 
 
-@pytest.mark.parametrize("event", ["greeting", "message", "stream", "Stream-open", "a b", " x", "é🤠", "a:b", "x" * 256, "%"])
+@pytest.mark.parametrize(
+    "event", ["greeting", "message", "stream", "Stream-open", "a b", " x", "é🤠", "a:b", "x" * 256, "%"]
+)
 def test_an_event_type_reaches_the_client(server, user, event):
     stream = opened(server, user)
     server.publish(user, "x", event=event)
@@ -253,7 +283,9 @@ def test_pipelined_messages_arrive_in_order(server, user):
     stream = opened(server, user)
     with server.connect() as connection:
         for hundred in range(0, 1000, 100):
-            posts = [request_bytes("POST", f"/v2/message?username={user}", body=b"%d" % (hundred + n)) for n in range(100)]
+            posts = [
+                request_bytes("POST", f"/v2/message?username={user}", body=b"%d" % (hundred + n)) for n in range(100)
+            ]
             connection.send(b"".join(posts))
             assert {connection.read_response().status for _ in posts} == {202}
     assert stream.take_data(1000) == [str(number) for number in range(1000)]
@@ -313,7 +345,9 @@ def test_history_keeps_a_user_in_the_map_for_its_time_to_live(start_server):
 
 def shell(server, command):
     """Runs a seed's command by itself; a .curlrc leads localhost:3000 to this test's port."""
-    (server.directory / ".curlrc").write_text(f'connect-to = "localhost:3000:127.0.0.1:{server.port}"\nno-buffer\nsilent\n')
+    (server.directory / ".curlrc").write_text(
+        f'connect-to = "localhost:3000:127.0.0.1:{server.port}"\nno-buffer\nsilent\n'
+    )
     environment = clean_environment({"CURL_HOME": str(server.directory)})
     return subprocess.Popen(["bash", "-c", "exec " + command], env=environment, stdout=subprocess.PIPE)
 

@@ -60,7 +60,8 @@ def test_a_parameters_name_may_be_escaped_and_others_are_let_be(server, user):
 
 
 BAD_NAMES = [
-    "", "x" * 257, "%C3%A9" * 129, "%00", "a%0Ab", "a%0D", "%1F", "%7F", "a:b", "a%3Ab", "%FF", "%C0%AF", "%ED%A0%80", "%F4%90%80%80",
+    "", "x" * 257, "%C3%A9" * 129, "%00", "a%0Ab", "a%0D", "%1F", "%7F", "a:b", "a%3Ab", "%FF", "%C0%AF",
+    "%ED%A0%80", "%F4%90%80%80",
 ]  # fmt: skip
 
 
@@ -168,7 +169,9 @@ def test_an_empty_batch_is_accepted(server):
     assert post_lines(server).json() == {"accepted": 0, "rejected": []}
 
 
-@pytest.mark.parametrize("content_type", ["application/x-ndjson", "application/x-ndjson; charset=utf-8", "Application/X-NDJSON"])
+@pytest.mark.parametrize(
+    "content_type", ["application/x-ndjson", "application/x-ndjson; charset=utf-8", "Application/X-NDJSON"]
+)
 def test_a_batch_is_ndjson(server, user, content_type):
     assert post_lines(server, {"username": user, "data": "x"}, content_type=content_type).status == 202
 

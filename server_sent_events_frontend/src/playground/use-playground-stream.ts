@@ -55,11 +55,8 @@ export function usePlaygroundStream(choice: StreamChoice, types: readonly string
         const arrived = { ...event, at: Date.now(), count };
         setReceived((before) => [arrived, ...before.slice(0, receivedMax - 1)]);
       },
-      onPhase: (next) => {
-        setPhase(next);
-        // EventSource keeps the server's answer to itself; a request of our own finds out what it was.
-        if (next === 'retrying' && count === 0) void findRefusal(url, left.signal).then(refused);
-      },
+      onPhase: setPhase,
+      onRefused: () => void findRefusal(url, left.signal).then(refused),
     });
     const refused = (reason: string) => {
       if (reason === '' || left.signal.aborted) return;

@@ -28,6 +28,11 @@ export interface ConnectionOptions {
   withCredentials?: boolean;
   onEvent(event: StreamEvent): void;
   onPhase?(phase: Phase): void;
+  /**
+   * The browser gave up: the server answered something but 200, which EventSource keeps to itself. Ask for the reason in
+   * another way; unless close() is called, another attempt follows.
+   */
+  onRefused?(): void;
 }
 
 const protocolTypes = ['stream-open', 'stream-position', 'stream-gap', 'stream-close'];
@@ -105,8 +110,12 @@ export class Connection {
     source.onerror = () => {
       if (source !== this.#source) return;
       this.#setPhase('retrying');
-      if (source.readyState === EventSource.CLOSED) this.#retryLater();
-      else this.#arm(timing.browserRetryMs, this.#retryLater);
+      if (source.readyState === EventSource.CLOSED) {
+        this.#retryLater();
+        this.#options.onRefused?.();
+      } else {
+        this.#arm(timing.browserRetryMs, this.#retryLater);
+      }
     };
     this.#arm(timing.openMs, this.#retryLater);
   }

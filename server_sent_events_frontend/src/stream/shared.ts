@@ -155,6 +155,10 @@ export class SharedStream {
         this.#setPhase(phase);
         this.#announce();
       },
+      // The load learns the reason, and ends this stream where it is final.
+      onRefused: () => {
+        if (!this.#snapshot.loading) this.#snapshot.reload();
+      },
     });
     this.#connection.open();
   }
@@ -240,7 +244,7 @@ export class SharedStream {
   #loaded(position: string): void {
     this.#error = null;
     this.#recent.add(position);
-    if (this.#connection === null) this.#position = position;
+    this.#position = position;
     if (this.#role !== 'follower' && this.#connection === null) {
       this.#connect(position);
       this.#announce();

@@ -34,9 +34,13 @@ export class Snapshot {
     this.#options = options;
   }
 
+  get loading(): boolean {
+    return this.#running !== null;
+  }
+
   /** True when the state is there, or on its way. */
   get begun(): boolean {
-    return this.#loaded || this.#running !== null;
+    return this.#loaded || this.loading;
   }
 
   /** Loads, or begins again: a load that began before a gap may have missed what the gap lost. */

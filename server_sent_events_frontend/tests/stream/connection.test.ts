@@ -62,6 +62,16 @@ describe('a connection', () => {
     expect(connection.phase).toBe('live');
   });
 
+  it('does not believe for ever that the browser will reconnect', () => {
+    open();
+    const source = FakeEventSource.only;
+    source.send('stream-open', '7');
+    source.drop();
+    vi.advanceTimersByTime(timing.browserRetryMs + timing.backoffFirstMs);
+    expect(FakeEventSource.only).not.toBe(source);
+    expect(FakeEventSource.only.resumedFrom).toBe('7');
+  });
+
   it('reopens from the last id where the browser gave up, each time later', () => {
     vi.spyOn(Math, 'random').mockReturnValue(1);
     open();
@@ -112,15 +122,17 @@ describe('a connection', () => {
     open();
     FakeEventSource.only.send('stream-open', '7');
     const before = FakeEventSource.only;
-    vi.setSystemTime(Date.now() + 3_600_000);
+    vi.setSystemTime(Date.now() + timing.sleptMs);
     vi.advanceTimersByTime(timing.tickMs);
     expect(FakeEventSource.only).not.toBe(before);
   });
 
-  it('does not wait for its back-off when the network is back', () => {
+  it('does not wait for its back-off when the network is back, or when its tab is shown', () => {
     open();
     FakeEventSource.only.refuse();
     window.dispatchEvent(new Event('online'));
+    FakeEventSource.only.refuse();
+    document.dispatchEvent(new Event('visibilitychange'));
     expect(FakeEventSource.open).toHaveLength(1);
   });
 
@@ -141,6 +153,7 @@ describe('a connection', () => {
     first.send('message', '3', 'x');
     connection.close();
     first.send('message', '4', 'too late');
+    first.refuse();
     vi.advanceTimersByTime(600_000);
     expect(FakeEventSource.open).toEqual([]);
     connection.open();

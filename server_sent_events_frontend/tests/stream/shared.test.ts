@@ -177,7 +177,7 @@ describe('the tabs of a user', () => {
     FakeEventSource.only.send('stream-open', '10');
     await settle();
     first.channel!.freeze();
-    await vi.advanceTimersByTimeAsync(timing.leaderQuietMs + timing.tickMs + timing.leaderAnswerMs);
+    await vi.advanceTimersByTimeAsync(timing.tickMs + timing.leaderAnswerMs);
     first.channel!.thaw();
     await vi.advanceTimersByTimeAsync(timing.tickMs);
     expect(role(second)).toBe('leader');
@@ -208,6 +208,44 @@ describe('the tabs of a user', () => {
     await settle();
     expect(FakeEventSource.only.resumedFrom).toBe('10');
     expect(tab.loads).toBe(1);
+  });
+
+  it('load again after it when they were put aside in the middle of a load', async () => {
+    const tab = await openTab();
+    tab.answer = () => new Promise(() => {});
+    FakeEventSource.only.send('stream-gap', '50');
+    window.dispatchEvent(Object.assign(new Event('pagehide'), { persisted: true }));
+    tab.answer = undefined;
+    newest = 60;
+    window.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true }));
+    await settle();
+    expect(tab.known).toEqual([60]);
+  });
+
+  it('do not listen to a leader that was replaced', async () => {
+    const first = await openTab();
+    const second = await openTab();
+    const ghost = new FakeBroadcastChannel(first.channel!.name);
+    ghost.postMessage({ kind: 'lead', term: 1, at: '3', phase: 'live' });
+    ghost.postMessage({ kind: 'event', term: 1, event: { type: 'change', id: '4', data: '' } });
+    await settle();
+    expect(second.loads).toBe(1);
+    expect(second.known).toEqual([10]);
+  });
+
+  it('do not lead once they are closed', async () => {
+    const first = await openTab();
+    const second = await openTab();
+    FakeEventSource.only.send('stream-open', '10');
+    await settle();
+    first.channel!.freeze();
+    vi.advanceTimersByTime(timing.tickMs + timing.leaderAnswerMs);
+    second.stream.close(); // it is just taking the lead
+    await settle();
+    expect(FakeEventSource.open.length).toBeLessThanOrEqual(1);
+    first.stream.close();
+    await settle();
+    expect(FakeEventSource.open).toEqual([]);
   });
 
   it('mirror the state of the one connection', async () => {
@@ -241,6 +279,19 @@ describe('a tab', () => {
     await vi.advanceTimersByTimeAsync(120_000);
     expect(tab.loads).toBe(1);
     expect(tab.status).toMatchObject({ phase: 'closed', error: new FinalError('no such user') });
+  });
+
+  it('asks for the reason when its stream is refused', async () => {
+    const tab = await openTab();
+    FakeEventSource.only.refuse(); // by a proxy, for a moment
+    await settle();
+    expect(tab.loads).toBe(2);
+    await vi.advanceTimersByTimeAsync(timing.backoffFirstMs);
+    tab.answer = () => Promise.reject(new FinalError('the token expired'));
+    FakeEventSource.only.refuse();
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(FakeEventSource.open).toEqual([]);
+    expect(tab.status).toMatchObject({ phase: 'closed', error: new FinalError('the token expired') });
   });
 
   it('has a stream of its own where the browser has no locks', async () => {

@@ -267,7 +267,7 @@ void Server::Connection::on_time(io::Time) {
 }
 
 Responder Server::Connection::later() {
-  if (!handle_) handle_ = std::make_shared<Responder::Target*>(this);
+  if (!handle_) handle_ = std::make_shared<Exchange*>(this);
   return {context_.reactor, handle_};
 }
 

@@ -44,7 +44,6 @@ struct ConnectionContext {
 class Server::Connection final : public io::Watcher,
                                  public io::Timer,
                                  public Exchange,
-                                 public Responder::Target,
                                  public ListHook<OpenConnection> {
  public:
   Connection(ConnectionContext& context, io::Fd socket, const PeerAddress& peer);

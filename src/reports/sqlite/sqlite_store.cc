@@ -1,6 +1,7 @@
 #include "reports/sqlite/sqlite_store.h"
 
 #include <cassert>
+#include <span>
 #include <utility>
 
 #include "reports/impl/batch_worker.h"
@@ -35,7 +36,7 @@ class Writer {
 
   /// One transaction for all of `writes`. Each refusal was judged by what the writes before it made of the reports, so
   /// when the commit fails the refused end as Unavailable too.
-  void run(std::vector<Write>& writes) {
+  void run(std::span<Write> writes) {
     std::vector<Outcome<Change>> outcomes;
     outcomes.reserve(writes.size());
     begin_.execute();
@@ -44,6 +45,11 @@ class Writer {
 
     const auto failure = database_.take_failure();
     if (failure) database_.rollback();
+    if (failure && impl::is_damage(*failure) && writes.size() > 1) {
+      // One user's damaged rows are no reason to refuse the others.
+      for (std::size_t i = 0; i < writes.size(); ++i) run(writes.subspan(i, 1));
+      return;
+    }
     for (std::size_t i = 0; i < writes.size(); ++i) {
       if (failure) outcomes[i] = std::unexpected(impl::unavailable(*failure));
       writes[i].done(std::move(outcomes[i]));

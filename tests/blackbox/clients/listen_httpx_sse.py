@@ -1,4 +1,4 @@
-"""Prints each event of the stream at argv[1] as a line of JSON; resumes as httpx-sse's users do, from sse.id and sse.retry."""
+"""Prints each event of the stream at argv[1] as a line of JSON; resumes as httpx-sse says, from its id and retry."""
 
 import json
 import sys

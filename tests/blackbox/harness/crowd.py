@@ -50,7 +50,9 @@ class Member:
             if not found:
                 return []
             response = parse_head(head)
-            assert response.status == 200 and response.header("Content-Type") == "text/event-stream; charset=utf-8", head
+            assert response.status == 200 and response.header("Content-Type") == "text/event-stream; charset=utf-8", (
+                head
+            )
             self._decoder = ChunkDecoder()
         events = [item for item in self._parser.feed(self._decoder.feed(data)) if hasattr(item, "type")]
         if events:
@@ -65,8 +67,8 @@ class Member:
 
 
 class Crowd:
-    """A stream for each user named. Over all of them `opened` counts those that had a first event, `messages` the events
-    but the server's own, `ended` the ends."""
+    """A stream for each user named. Over all of them `opened` counts those that had a first event, `messages` the
+    events but the server's own, `ended` the ends."""
 
     def __init__(self, port, users, version="v2"):
         raise_descriptor_limit()

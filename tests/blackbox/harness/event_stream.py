@@ -27,7 +27,8 @@ class Event:
 
     @property
     def retry(self):
-        return next((int(value) for name, value in self.block if name == "retry" and value.isdigit()), None)
+        values = [value for name, value in self.block if name == "retry"]
+        return int(values[-1]) if values and re.fullmatch("[0-9]+", values[-1]) else None
 
     @property
     def has_id(self):
@@ -52,7 +53,6 @@ class EventStreamParser:
         self._event_type = ""
         self._data = []
         self._block = []
-        self.reconnection_time = None
 
     def feed(self, data):
         text = self._decode(data)
@@ -83,12 +83,8 @@ class EventStreamParser:
             self._event_type = value
         elif name == "data":
             self._data.append(value + "\n")
-        elif name == "id":
-            if "\0" not in value:
-                self._last_event_id = value
-        elif name == "retry":
-            if value.isascii() and value.isdigit():
-                self.reconnection_time = int(value)
+        elif name == "id" and "\0" not in value:
+            self._last_event_id = value
         return None
 
     def _dispatch(self):
@@ -118,7 +114,9 @@ class Stream:
         self._unread = collections.deque()
         self.raw = bytearray()  # all of the body so far, without the chunk framing
         self.last_event_id = ""
-        self.ended = None  # None while open; then "whole" (last chunk, or close where that is the end), "cut" or "reset"
+        self.ended = (
+            None  # None while open; then "whole" (last chunk, or close where that is the end), "cut" or "reset"
+        )
         self._absorb(connection.received)
         connection.received.clear()
 

@@ -37,7 +37,7 @@ def clean_environment(extra=None):
 
 
 def free_port():
-    """A port below the range from which the system picks ports for outgoing connections, so that none of those takes it."""
+    """A port below the range from which the system picks ports for outgoing connections, so that none takes it."""
     while True:
         port = random.randrange(10000, 30000)
         with socket.socket() as probe:
@@ -73,7 +73,17 @@ def target(path, **query):
 class Server:
     """One server process on 127.0.0.1. Settings given here come before the few that keep tests quick and apart."""
 
-    def __init__(self, directory, settings=None, env=None, arguments=(), command=("serve",), port=None, ready_port=None, descriptors=None):
+    def __init__(
+        self,
+        directory,
+        settings=None,
+        env=None,
+        arguments=(),
+        command=("serve",),
+        port=None,
+        ready_port=None,
+        descriptors=None,
+    ):
         self.directory = pathlib.Path(directory)
         self.port = port or free_port()
         self._ready_port = ready_port or self.port  # differs where admin.listen moves /readyz away
@@ -87,7 +97,9 @@ class Server:
 
     def spawn(self):
         """Starts the process and returns without waiting for it."""
-        given = [argument for name, value in self.settings.items() if value is not None for argument in flags({name: value})]
+        given = [
+            argument for name, value in self.settings.items() if value is not None for argument in flags({name: value})
+        ]
         with open(self._log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [binary(), *self._command, *given, *self._arguments],
@@ -123,7 +135,7 @@ class Server:
         return self.process.wait(within)
 
     def stop_and_find_faults(self):
-        """For the end of a test: stops the server if it runs still; returns what is wrong with how it ended, or None."""
+        """For the end of a test: stops the server if it still runs; returns what is wrong with its end, or None."""
         if self.process is None:
             return None
         if self.process.poll() is None:

@@ -1,7 +1,7 @@
 """HTTP/1.1 on a bare socket: what is sent is exactly what the test wrote, what is received is kept byte for byte.
 
-The reader is strict where a server has no freedom (status line, header lines, chunk framing), so that a malformed answer
-fails the test that received it instead of being repaired.
+The reader is strict where a server has no freedom (status line, header lines, chunk framing), so that a malformed
+answer fails the test that received it instead of being repaired.
 """
 
 import json
@@ -156,7 +156,7 @@ class Connection:
         self.socket.close()
 
     def receive(self, within=PATIENCE):
-        """What the next read returns, appended to `received`; raises Closed at the end, TimeoutError when nothing comes."""
+        """What the next read returns, also appended to `received`. Raises Closed at the end, TimeoutError in vain."""
         self.socket.settimeout(max(within, 0.001))
         try:
             data = self.socket.recv(1 << 16)

@@ -210,7 +210,25 @@ TEST_F(SqliteStoreFile, SaysThatItIsDamagedAndLivesOn) {
   EXPECT_EQ(calls.get(kAnn, report.id).error(), damaged);
   EXPECT_EQ(calls.list({.user = kAnn}).error(), damaged);
   EXPECT_EQ(calls.change({.user = kAnn, .report = report.id, .to = Status::kQueued}).error(), damaged);
-  EXPECT_TRUE(calls.change({.user = kAnn, .report = sound.id, .to = Status::kQueued}));
+
+  // In one transaction with it, a sound report's change passes.
+  std::latch held(1);
+  std::latch release(1);
+  store->create(user_number(2), std::nullopt, [&](const auto&) {
+    held.count_down();
+    release.wait();
+  });
+  held.wait();
+  std::vector<std::expected<Change, ReportError>> results;
+  for (const ReportId& id : {report.id, sound.id, report.id}) {
+    store->change({.user = kAnn, .report = id, .to = Status::kQueued},
+                  [&results](auto result) { results.push_back(std::move(result)); });
+  }
+  release.count_down();
+  store->close();
+  EXPECT_EQ(results.at(0).error(), damaged);
+  EXPECT_EQ(results.at(1)->report.status, Status::kQueued);
+  EXPECT_EQ(results.at(2).error(), damaged);
 }
 
 TEST_F(SqliteStoreFile, SaysThatAnotherProgramHoldsTheFileAndGoesOnAfterIt) {

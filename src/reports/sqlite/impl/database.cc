@@ -124,6 +124,11 @@ ReportId Rows::report_id(int column) {
   return id;
 }
 
+bool is_damage(const Failure& failure) {
+  const int primary = failure.code & 0xff;
+  return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB;
+}
+
 Unavailable unavailable(const Failure& failure) {
   const std::string detail =
       failure.system_error == 0 ? failure.message : failure.message + ", " + std::strerror(failure.system_error);
@@ -135,6 +140,7 @@ Unavailable unavailable(const Failure& failure) {
     default:
       break;
   }
+  if (is_damage(failure)) return {"its file is damaged (" + detail + ")", false};
   switch (failure.code & 0xff) {  // the primary code
     case SQLITE_FULL:
       return {"its disk is full", true};
@@ -149,9 +155,6 @@ Unavailable unavailable(const Failure& failure) {
       return {"its file may only be read", true};
     case SQLITE_NOMEM:
       return {"it has no memory left", true};
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-      return {"its file is damaged (" + detail + ")", false};
     default:
       return {"its database fails (" + detail + ")", false};
   }

@@ -149,6 +149,9 @@ class Statement {
   Database::State* database_;
 };
 
+/// Whether the failure lies in what the file holds, and so strikes only who asks for that.
+[[nodiscard]] bool is_damage(const Failure& failure);
+
 /// What a failure means to who asks the store; says no path.
 [[nodiscard]] Unavailable unavailable(const Failure& failure);
 

@@ -1,0 +1,261 @@
+// Durable changes a second on SQLite, in three ways that take turns:
+//   store   through the ReportStore interface, CLIENTS requests under way (each client asks again when it is answered)
+//   single  the same statements, one transaction for each change: what group commit is measured against
+//   limit   4 KiB written and synced, over and over: what the disk can do, and no store can do more transactions
+// Prints a table, or one JSON object with --json. The directory must lie on the disk that is asked about; on a tmpfs a
+// sync costs nothing and the figures mean nothing.
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <latch>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reports/sqlite/impl/database.h"
+#include "reports/sqlite/impl/schema.h"
+#include "reports/sqlite/impl/tables.h"
+#include "reports/sqlite/sqlite_store.h"
+
+namespace rillgate::reports {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+struct Settings {
+  std::filesystem::path directory = ".";
+  std::size_t clients = 64;
+  std::chrono::milliseconds round{1000};
+  int rounds = 5;
+  bool as_json = false;
+};
+
+[[noreturn]] void give_up(const std::string& reason) {
+  fmt::print(stderr, "reports_bench: {}\n", reason);
+  std::exit(1);
+}
+
+/// What one turn of one way came to.
+struct Turn {
+  double per_second = 0;
+  double p50_ms = 0;
+  double p99_ms = 0;
+};
+
+Turn summary(std::vector<double>& latencies_ms, SteadyClock::duration took) {
+  std::ranges::sort(latencies_ms);
+  const auto quantile = [&](std::size_t percent) { return latencies_ms[(latencies_ms.size() - 1) * percent / 100]; };
+  return {static_cast<double>(latencies_ms.size()) / std::chrono::duration<double>(took).count(), quantile(50),
+          quantile(99)};
+}
+
+double ms_since(SteadyClock::time_point begin) {
+  return std::chrono::duration<double, std::milli>(SteadyClock::now() - begin).count();
+}
+
+UserId user_number(std::size_t n) {
+  UserId user;
+  user.bytes[15] = static_cast<std::uint8_t>(n);
+  user.bytes[14] = static_cast<std::uint8_t>(n >> 8);
+  return user;
+}
+
+/// A change that is always allowed, to and fro.
+ChangeRequest next_change(const Report& report) {
+  const Status to = report.status == Status::kPending ? Status::kCanceled : Status::kPending;
+  return {.user = report.user, .report = report.id, .to = to};
+}
+
+/// A client of the store: one report, one request under way. Runs on the store's thread.
+class Client {
+ public:
+  Client(ReportStore& store, std::size_t number, SteadyClock::time_point end, std::latch& done)
+      : store_(store), user_(user_number(number)), end_(end), done_(done) {}
+
+  void begin() { store_.create(user_, std::nullopt, answer()); }
+  [[nodiscard]] const std::vector<double>& latencies_ms() const { return latencies_ms_; }
+
+ private:
+  Done<Change> answer() {
+    return [this](const std::expected<Change, ReportError>& change) {
+      if (!change) give_up(describe(change.error()));
+      if (asked_ != SteadyClock::time_point{}) latencies_ms_.push_back(ms_since(asked_));
+      asked_ = SteadyClock::now();
+      if (asked_ >= end_) return done_.count_down();
+      store_.change(next_change(change->report), answer());
+    };
+  }
+
+  ReportStore& store_;
+  const UserId user_;
+  const SteadyClock::time_point end_;
+  std::latch& done_;
+  SteadyClock::time_point asked_;
+  std::vector<double> latencies_ms_;
+};
+
+Turn measure_store(const Settings& settings, const std::filesystem::path& file) {
+  auto store = open_sqlite_store(file, {});
+  if (!store) give_up(store.error().what);
+  std::latch done(static_cast<std::ptrdiff_t>(settings.clients));
+  const auto begin = SteadyClock::now();
+  std::vector<std::unique_ptr<Client>> clients;
+  for (std::size_t n = 0; n < settings.clients; ++n) {
+    clients.push_back(std::make_unique<Client>(**store, n, begin + settings.round, done));
+    clients.back()->begin();
+  }
+  done.wait();
+  const auto took = SteadyClock::now() - begin;
+  std::vector<double> latencies_ms;
+  for (const auto& client : clients) {
+    latencies_ms.insert(latencies_ms.end(), client->latencies_ms().begin(), client->latencies_ms().end());
+  }
+  return summary(latencies_ms, took);
+}
+
+Turn measure_single(const Settings& settings, const std::filesystem::path& file) {
+  auto database = impl::Database::open(file);
+  if (!database || !impl::prepare_schema(*database, impl::migrations())) give_up("cannot open " + file.string());
+  impl::Statement begin_transaction(*database, "BEGIN IMMEDIATE");
+  impl::Statement commit(*database, "COMMIT");
+  impl::WriteTables tables(*database, wall_clock_now);
+
+  std::vector<Report> reports;
+  for (std::size_t n = 0; n < settings.clients; ++n) reports.push_back(tables.create(user_number(n), {})->report);
+  std::vector<double> latencies_ms;
+  const auto begin = SteadyClock::now();
+  for (std::size_t n = 0; SteadyClock::now() < begin + settings.round; n = (n + 1) % reports.size()) {
+    const auto asked = SteadyClock::now();
+    begin_transaction.execute();
+    const auto change = tables.change(next_change(reports[n]));
+    commit.execute();
+    latencies_ms.push_back(ms_since(asked));
+    if (!change || database->failed()) give_up("a change failed");
+    reports[n] = change->report;
+    database->checkpoint_if_due();
+  }
+  return summary(latencies_ms, SteadyClock::now() - begin);
+}
+
+Turn measure_limit(const Settings& settings, const std::filesystem::path& file) {
+  // As large as SQLite's log and written before, so that a sync has no new blocks to note.
+  constexpr std::size_t kBlock = 4096;
+  constexpr std::size_t kBlocks = impl::Database::kLogPages;
+  const int descriptor = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const std::vector<char> block(kBlock, 'x');
+  const auto write_block = [&](std::size_t n) {
+    if (pwrite(descriptor, block.data(), kBlock, static_cast<off_t>(n * kBlock)) != ssize_t{kBlock}) {
+      give_up("cannot write " + file.string());
+    }
+  };
+  for (std::size_t n = 0; n < kBlocks; ++n) write_block(n);
+  fsync(descriptor);
+
+  std::vector<double> latencies_ms;
+  const auto begin = SteadyClock::now();
+  for (std::size_t n = 0; SteadyClock::now() < begin + settings.round; n = (n + 1) % kBlocks) {
+    const auto asked = SteadyClock::now();
+    write_block(n);
+    if (fdatasync(descriptor) != 0) give_up("cannot sync " + file.string());
+    latencies_ms.push_back(ms_since(asked));
+  }
+  close(descriptor);
+  return summary(latencies_ms, SteadyClock::now() - begin);
+}
+
+/// Each figure's median over the turns.
+Turn median(const std::vector<Turn>& turns) {
+  const auto of = [&turns](double Turn::* figure) {
+    std::vector<double> values;
+    for (const Turn& turn : turns) values.push_back(turn.*figure);
+    std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
+    return values[values.size() / 2];
+  };
+  return {of(&Turn::per_second), of(&Turn::p50_ms), of(&Turn::p99_ms)};
+}
+
+struct Way {
+  std::string_view name;
+  Turn (*measure)(const Settings&, const std::filesystem::path&);
+  std::vector<Turn> turns;
+};
+
+void run(const Settings& settings) {
+  std::string directory = (settings.directory / "reports-bench-XXXXXX").string();
+  if (mkdtemp(directory.data()) == nullptr) give_up("cannot write to " + settings.directory.string());
+
+  std::array ways{Way{"store", measure_store, {}}, Way{"single", measure_single, {}}, Way{"limit", measure_limit, {}}};
+  for (int round = 0; round < settings.rounds; ++round) {
+    for (Way& way : ways) way.turns.push_back(way.measure(settings, std::filesystem::path(directory) / way.name));
+    std::ranges::reverse(ways);  // A B C, C B A: what warms up or fills over time strikes all alike
+  }
+  std::filesystem::remove_all(directory);
+
+  std::ranges::sort(ways, std::ranges::greater{}, &Way::name);  // store, single, limit
+  std::string json;
+  if (!settings.as_json) fmt::print("{:8} {:>12} {:>10} {:>10}\n", "", "per second", "p50 ms", "p99 ms");
+  for (const Way& way : ways) {
+    const Turn turn = median(way.turns);
+    if (!settings.as_json) {
+      fmt::print("{:8} {:>12.0f} {:>10.3f} {:>10.3f}\n", way.name, turn.per_second, turn.p50_ms, turn.p99_ms);
+    }
+    json += fmt::format(R"("{}":{{"per_second":{:.0f},"p50_ms":{:.3f},"p99_ms":{:.3f}}},)", way.name, turn.per_second,
+                        turn.p50_ms, turn.p99_ms);
+  }
+  const auto per_second = [&](std::size_t way) { return median(ways[way].turns).per_second; };
+  const double to_single = per_second(0) / per_second(1);
+  const double to_limit = per_second(0) / per_second(2);
+  if (settings.as_json) {
+    fmt::print("{{{}\"clients\":{},\"store_to_single\":{:.2f},\"store_to_limit\":{:.2f}}}\n", json, settings.clients,
+               to_single, to_limit);
+  } else {
+    fmt::print(
+        "{} clients: {:.1f} times as many changes as with one transaction each, {:.1f} for each sync of the limit\n",
+        settings.clients, to_single, to_limit);
+  }
+}
+
+Settings settings_of(int argc, char** argv) {
+  Settings settings;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view flag = argv[i];
+    const auto value = [&] {
+      return i + 1 < argc ? std::string(argv[++i]) : (give_up(std::string(flag) + " lacks its value"), "");
+    };
+    const auto number = [&] {
+      const int n = std::atoi(value().c_str());
+      if (n < 1 || n > 60'000) give_up(std::string(flag) + " takes a number from 1 to 60000");
+      return n;
+    };
+    if (flag == "--directory")
+      settings.directory = value();
+    else if (flag == "--clients")
+      settings.clients = static_cast<std::size_t>(number());
+    else if (flag == "--round-ms")
+      settings.round = std::chrono::milliseconds(number());
+    else if (flag == "--rounds")
+      settings.rounds = number();
+    else if (flag == "--json")
+      settings.as_json = true;
+    else
+      give_up("accepted: --directory DIR, --clients N, --round-ms N, --rounds N, --json");
+  }
+  if (settings.clients > StoreOptions::kWaitingMax) give_up("--clients takes at most what may wait in the store");
+  return settings;
+}
+
+}  // namespace
+}  // namespace rillgate::reports
+
+int main(int argc, char** argv) {
+  rillgate::reports::run(rillgate::reports::settings_of(argc, argv));
+}

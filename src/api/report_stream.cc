@@ -1,0 +1,243 @@
+#include "api/report_stream.h"
+
+#include <algorithm>
+
+#include "api/parameters.h"
+#include "base/text.h"
+#include "sse/encode.h"
+
+namespace rillgate::api {
+namespace {
+
+using reports::EventSeq;
+using reports::Position;
+
+constexpr EventSeq kBeforeAll{0};
+
+std::string event_block(const reports::StoreId& store, const reports::UserId& user, const reports::ReportEvent& event) {
+  return sse::control_block({.type = reports::event_type(event),
+                             .id = Position{store, event.seq}.text(),
+                             .data = reports::event_json(user, event)});
+}
+
+/// `oldest` nothing: no event follows.
+std::string gap_block(const reports::StoreId& store, std::string_view requested, const std::optional<EventSeq>& oldest,
+                      EventSeq position, std::chrono::milliseconds retry) {
+  const std::string first = oldest.has_value() ? json_string(Position{store, oldest.value()}.text()) : "null";
+  return sse::control_block({.type = "stream-gap",
+                             .id = Position{store, position}.text(),
+                             .retry = retry,
+                             .data = R"({"requested":)" + json_string(requested) + R"(,"oldest":)" + first + "}"});
+}
+
+/// The position before the oldest event that is kept after what the page was asked for.
+EventSeq before_first(const reports::EventPage& page) {
+  return page.events.empty() ? page.newest : EventSeq{value(page.events.front().seq) - 1};
+}
+
+std::optional<EventSeq> asked_seq(const reports::StoreId& store, const std::optional<std::string>& asked) {
+  const auto position = asked ? Position::parse(*asked) : std::nullopt;
+  if (!position || position->store != store) return std::nullopt;
+  return position->seq;
+}
+
+}  // namespace
+
+EventSeq start_after(const reports::StoreId& store, const std::optional<std::string>& asked) {
+  return asked_seq(store, asked).value_or(kBeforeAll);
+}
+
+ReportStart report_start(const reports::UserId& user, const reports::StoreId& store,
+                         const std::optional<std::string>& asked, const reports::EventPage& page,
+                         std::chrono::milliseconds retry) {
+  ReportStart start;
+  if (!asked) {
+    start.position = page.newest;
+  } else {
+    const auto seq = asked_seq(store, asked);
+    const bool is_earliest = resume_from(asked).from == hub::Resume::From::kEarliest;
+    const bool is_known = is_earliest || (seq && *seq <= page.newest && !page.trimmed);
+    start.position = seq && is_known ? *seq : before_first(page);
+    if (!is_known) {
+      std::optional<EventSeq> oldest;
+      if (!page.events.empty()) oldest = page.events.front().seq;
+      start.blocks = gap_block(store, *asked, oldest, start.position, retry);
+    }
+  }
+  if (start.blocks.empty()) {
+    start.blocks =
+        sse::control_block({.type = "stream-open", .id = Position{store, start.position}.text(), .retry = retry});
+  }
+  if (!asked) return start;
+  for (const reports::ReportEvent& event : page.events) {
+    start.blocks += event_block(store, user, event);
+    start.position = event.seq;
+    ++start.events;
+  }
+  return start;
+}
+
+// ---- ReportWatchers
+
+void ReportWatchers::add(ReportStream& stream) {
+  users_[stream.user()].push_back(stream);
+  by_recheck_.push_back(stream);
+  if (count_.fetch_add(1, std::memory_order_relaxed) == 0) on_time(owner_.reactor.now());
+}
+
+void ReportWatchers::remove(ReportStream& stream) {
+  if (!stream.ListHook<OfUser>::linked()) return;
+  stream.ListHook<OfUser>::unlink();
+  stream.ListHook<ToRecheck>::unlink();
+  if (const auto entry = users_.find(stream.user()); entry->second.empty()) users_.erase(entry);
+  count_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void ReportWatchers::tell(const reports::UserId& user, EventSeq seq, const Ref<hub::Event>& event) {
+  const auto entry = users_.find(user);
+  if (entry == users_.end()) return;
+  for (auto at = entry->second.begin(); at != entry->second.end();) {
+    ReportStream& stream = *at;
+    ++at;
+    stream.on_notice(seq, event);
+  }
+}
+
+/// Re-checks a share of the streams, so that each has its turn once in the period.
+void ReportWatchers::on_time(io::Time now) {
+  constexpr std::chrono::milliseconds kStep{250};
+  const std::size_t count = count_.load(std::memory_order_relaxed);
+  if (count == 0) return;
+  const auto steps = static_cast<std::size_t>(std::max<std::int64_t>(recheck_ / kStep, 1));
+  owner_.reactor.start(*this, now + std::min(kStep, recheck_));
+  for (std::size_t i = 0; i < (count + steps - 1) / steps && !by_recheck_.empty(); ++i) {
+    ReportStream& stream = by_recheck_.front();
+    if (stream.checked_at() + recheck_ > now) return;
+    by_recheck_.pop_front();
+    by_recheck_.push_back(stream);
+    stream.catch_up();
+  }
+}
+
+// ---- ReportWatch
+
+ReportWatch::ReportWatch(const std::vector<std::unique_ptr<StreamOwner>>& owners, const reports::StoreId& store,
+                         std::chrono::milliseconds recheck)
+    : store_(store) {
+  for (const auto& owner : owners) watchers_.push_back(std::make_unique<ReportWatchers>(*owner, recheck));
+}
+
+void ReportWatch::on_event(const reports::UserId& user, const reports::ReportEvent& event) {
+  Ref<hub::Event> frame;
+  for (const auto& watchers : watchers_) {
+    if (!watchers->any()) continue;
+    if (!frame) {
+      frame = hub::Event::fixed(event_block(store_, user, event), 1);
+      frame->published = std::chrono::steady_clock::now();
+    }
+    watchers->owner().reactor.post(
+        [&watchers = *watchers, user, seq = event.seq, frame] { watchers.tell(user, seq, frame); });
+  }
+}
+
+// ---- ReportStream
+
+ReportStream::ReportStream(hub::Hub& hub, StreamOwner& owner, const Options& options, const reports::UserId& user,
+                           ReportStart begin)
+    : EventStream(hub, owner),
+      options_(options),
+      user_(user),
+      first_blocks_(std::move(begin.blocks)),
+      first_events_(begin.events),
+      position_(begin.position) {}
+
+ReportStream::~ReportStream() {
+  if (handle_) *handle_ = nullptr;
+  options_.watchers.remove(*this);
+}
+
+void ReportStream::on_start() {
+  handle_ = std::make_shared<ReportStream*>(this);
+  options_.watchers.add(*this);
+  owner().reactor.start(*this, owner().reactor.now() + options_.keep_alive.interval);
+  send(hub::Event::fixed(std::exchange(first_blocks_, {}), first_events_));
+}
+
+void ReportStream::on_tick(io::Time) {
+  const auto [to_flush, next] = hub().keep_alive(*this, options_.keep_alive.comment, options_.keep_alive.interval);
+  owner().reactor.start(*this, next);
+  if (to_flush) flush();
+  if (!live_) catch_up();  // the store was down
+}
+
+/// All is sent: time for the next page, unless nothing is lacking.
+void ReportStream::on_idle() {
+  idle_ = true;
+  if (!live_) catch_up();
+}
+
+void ReportStream::on_notice(EventSeq seq, const Ref<hub::Event>& event) {
+  announced_ = std::max(announced_, seq);
+  if (!live_ || seq <= position_) return;
+  if (seq == next(position_)) {
+    position_ = seq;
+    send(event);
+  } else {
+    live_ = false;
+    catch_up();
+  }
+}
+
+void ReportStream::catch_up() {
+  checked_at_ = owner().reactor.now();
+  if (!idle_ || std::exchange(reading_, true))
+    return;  // a page at a time, and only for a client that has taken the last
+  options_.store.events_after(
+      {.user = user_, .after = position_, .limit = kPageEvents},
+      [&reactor = owner().reactor, handle = handle_](std::expected<reports::EventPage, reports::ReportError> page) {
+        reactor.post([handle, page = std::move(page)] {
+          if (*handle != nullptr) (*handle)->on_page(page);
+        });
+      });
+}
+
+void ReportStream::on_page(const std::expected<reports::EventPage, reports::ReportError>& page) {
+  reading_ = false;
+  if (!page) {
+    live_ = false;
+    owner().reactor.start(*this, owner().reactor.now() + kRetryPause);
+    return;
+  }
+  const reports::StoreId& store = options_.store.id();
+  std::string blocks;
+  std::uint32_t events = 0;
+  for (const reports::ReportEvent& event : page->events) {
+    if (event.seq <= position_) continue;  // a notice brought it meanwhile
+    if (event.seq != next(position_)) {    // reports.keep has overtaken this reader
+      const EventSeq before{value(event.seq) - 1};
+      blocks += gap_block(store, Position{store, position_}.text(), event.seq, before, {});
+    }
+    blocks += event_block(store, user_, event);
+    position_ = event.seq;
+    ++events;
+  }
+  if (page->events.empty() && page->trimmed) {
+    blocks = gap_block(store, Position{store, position_}.text(), std::nullopt, page->newest, {});
+    position_ = page->newest;
+  }
+  if (!blocks.empty()) {
+    live_ = false;  // until a page shows that nothing is left
+    send(hub::Event::fixed(blocks, events));
+  } else if (announced_ > position_ && page->newest < announced_) {
+    catch_up();  // the page was read before the event that was announced
+  } else {
+    live_ = true;
+  }
+}
+
+void ReportStream::send(Ref<hub::Event> event) {
+  idle_ = false;
+  if (hub().push(*this, std::move(event))) flush();
+}
+
+}  // namespace rillgate::api
