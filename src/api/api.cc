@@ -87,6 +87,7 @@ class Api::RequestCounts {
 };
 
 Api::Api(Services& services, Surface surface) : services_(services) {
+  has_web_ = surface != Surface::kOperations;
   routes_.push_back({.path = "other", .get = {}, .post = {}});
   if (surface != Surface::kOperations) {
     routes_.push_back({.path = "/v1/sse", .get = [&](auto& exchange) { v1_stream(services, exchange); }, .post = {}});
@@ -132,6 +133,7 @@ void Api::handle(http::Exchange& exchange) {
     return;
   }
   if (found == routes_.end()) {
+    if (has_web_ && services_.web && services_.web->answered(exchange)) return;
     exchange.respond(
         http::problem(404, fmt::format("there is no route {}; docs/openapi.yaml lists them", request.path)));
     return;

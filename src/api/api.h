@@ -45,6 +45,7 @@ class Api final : public http::Handler {
 
   Services& services_;
   std::vector<Route> routes_;  // the first one stands for all unknown paths
+  bool has_web_ = false;
   std::unique_ptr<RequestCounts> counts_;
 };
 

@@ -11,6 +11,7 @@
 #include "api/address_limits.h"
 #include "api/event_stream.h"
 #include "api/report_stream.h"
+#include "api/web.h"
 #include "http/server.h"
 #include "hub/hub.h"
 #include "ops/log.h"
@@ -46,6 +47,7 @@ struct Services {
   std::unique_ptr<reports::ReportStore> store;  // these three from Node::start on
   std::unique_ptr<ReportWatch> report_watch;
   std::unique_ptr<reports::ReportService> reports;
+  std::unique_ptr<WebFiles> web;  // null: there is no front end
   DurationHistogram store_seconds{};
   std::atomic<bool> store_is_down{false};
   std::atomic<bool> refuses_streams{false};  // the node is draining

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <latch>
 #include <random>
 #include <thread>
@@ -79,6 +80,16 @@ class Sweeper final : public io::Timer {
   std::uint64_t trimmed_at_ = 0;
 };
 
+/// Where the front end lies: beside an installed program, or in the tree that this one was built in.
+std::filesystem::path built_front_end() {
+  std::error_code error;
+  const std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  for (const char* const place : {"../share/rillgate/web", "../../server_sent_events_frontend/dist"}) {
+    if (std::filesystem::exists(program / place / "index.html", error)) return program / place;
+  }
+  return {};
+}
+
 /// Streams need a descriptor each, so the soft limit is raised to the hard one.
 void raise_descriptor_limit(const ops::Settings& settings, ops::Logger& log) {
   rlimit limit{};
@@ -119,6 +130,7 @@ struct Node::Parts {
                  .store = {},
                  .report_watch = {},
                  .reports = {},
+                 .web = {},
                  .store_seconds = {},
                  .crowded = [this] { return public_server && public_server->crowded(); }} {}
 
@@ -140,6 +152,7 @@ struct Node::Parts {
 
   std::expected<void, Error> listen(http::Server& server, const ops::Address& address);
   std::expected<void, Error> open_store();
+  std::expected<void, Error> load_web();
   /// Runs `task` for each reactor's streams on its thread, and waits.
   template <class Task>
   void on_each_owner(Task task);
@@ -204,9 +217,25 @@ std::expected<void, Error> Node::Parts::open_store() {
   return {};
 }
 
+std::expected<void, Error> Node::Parts::load_web() {
+  std::filesystem::path root = settings.web.root;
+  if (root.empty()) {
+    root = built_front_end();
+    if (root.empty()) {
+      log.info("there is no built front end; / answers 404");
+      return {};
+    }
+  }
+  auto files = api::WebFiles::load(root);
+  if (!files) return std::unexpected(files.error());
+  services.web = std::make_unique<api::WebFiles>(*std::move(files));
+  return {};
+}
+
 std::expected<void, Error> Node::start() {
   Parts& parts = *parts_;
   if (auto opened = parts.open_store(); !opened) return opened;
+  if (auto loaded = parts.load_web(); !loaded) return loaded;
   for (const ops::Address& address : parts.settings.listen) {
     if (auto listening = parts.listen(*parts.public_server, address); !listening) return listening;
   }

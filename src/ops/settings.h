@@ -89,6 +89,9 @@ struct Settings {
     std::chrono::milliseconds body{30'000};
     std::chrono::milliseconds idle{75'000};
   } timeouts;
+  struct Web {
+    std::string root;  // empty = the front end beside the program
+  } web;
   struct Log {
     LogLevel level = LogLevel::kInfo;
     LogFormat format = LogFormat::kText;

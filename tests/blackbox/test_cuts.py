@@ -9,7 +9,6 @@ import pytest
 
 from harness.waiting import wait_until
 
-CUTS = 100
 RATE = 1000  # messages a second
 
 
@@ -37,7 +36,7 @@ class Publisher(threading.Thread):
         self.join()
 
 
-def read_through_cuts(server, user, seed, most_away):
+def read_through_cuts(server, user, seed, cuts, most_away):
     """Reads a user's stream through the cuts and to the end of what is published; returns (all events, messages).
 
     Each cut comes after a random number of bytes, by RST or by FIN, with more under way; then the client stays away for
@@ -49,7 +48,7 @@ def read_through_cuts(server, user, seed, most_away):
     events = [stream.next_event()]
     publisher.start()
     try:
-        for _ in range(CUTS):
+        for _ in range(cuts):
             until = len(stream.raw) + chance.randrange(1, 5000)
             while len(stream.raw) < until:
                 events.append(stream.next_event())
@@ -65,20 +64,14 @@ def read_through_cuts(server, user, seed, most_away):
     return events, publisher.published
 
 
-@pytest.mark.sanitizer
-def test_a_client_cut_a_hundred_times_gets_every_message_once_and_in_order(start_server, seed):
-    server = start_server({"threads": 4, "history.size": 1000000, "history.bytes": "64MiB"})
-    events, published = read_through_cuts(server, "a", seed, most_away=100)
+def assert_each_once_and_in_order(events, published, cuts):
     assert [event.data for event in events if event.type == "message"] == [str(number) for number in range(published)]
-    assert [event.type for event in events if event.type not in ("message", "stream-position")] == ["stream-open"] * (
-        CUTS + 1
-    )
+    own = [event.type for event in events if event.type not in ("message", "stream-position")]
+    assert own == ["stream-open"] * (cuts + 1)
 
 
-@pytest.mark.sanitizer
-def test_with_too_little_history_gaps_are_announced_and_nothing_else_is_missing(start_server, seed):
-    server = start_server({"threads": 4, "history.size": 30})
-    events, published = read_through_cuts(server, "a", seed, most_away=100)
+def assert_only_missing_after_gaps(events, published):
+    """Returns the number of gaps."""
     expected, told, gaps = 0, False, 0
     for event in events:
         if event.type == "stream-gap":
@@ -89,4 +82,42 @@ def test_with_too_little_history_gaps_are_announced_and_nothing_else_is_missing(
             assert number == expected or told, f"after {expected - 1} came {number}, and no gap was told"
             expected, told = number + 1, False
     assert expected == published
-    assert 0 < gaps < CUTS
+    return gaps
+
+
+@pytest.fixture
+def ample(start_server):
+    return start_server({"threads": 4, "history.size": 1000000, "history.bytes": "64MiB"})
+
+
+@pytest.fixture
+def scant(start_server):
+    return start_server({"threads": 4, "history.size": 30})
+
+
+@pytest.mark.sanitizer
+def test_a_client_cut_a_hundred_times_gets_every_message_once_and_in_order(ample, seed):
+    assert_each_once_and_in_order(*read_through_cuts(ample, "a", seed, cuts=100, most_away=100), cuts=100)
+
+
+@pytest.mark.sanitizer
+def test_with_too_little_history_gaps_are_announced_and_nothing_else_is_missing(scant, seed):
+    gaps = assert_only_missing_after_gaps(*read_through_cuts(scant, "a", seed, cuts=100, most_away=100))
+    assert 0 < gaps < 100
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(900)
+def test_two_thousand_cuts_with_ample_history_lose_nothing(ample, seed):
+    events, published = read_through_cuts(ample, "a", seed, cuts=2000, most_away=100)
+    assert_each_once_and_in_order(events, published, cuts=2000)
+    print(f"2000 cuts, {published} messages, each once and in order")
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(900)
+def test_two_thousand_cuts_with_scant_history_lose_nothing_in_silence(scant, seed):
+    events, published = read_through_cuts(scant, "a", seed, cuts=2000, most_away=100)
+    gaps = assert_only_missing_after_gaps(events, published)
+    received = sum(event.type == "message" for event in events)
+    print(f"2000 cuts, {published} messages, {received} received, {gaps} gaps told")

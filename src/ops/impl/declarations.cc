@@ -55,7 +55,7 @@ std::vector<Setting> declare_all() {
   // clang-format off
   return {
       SETTING(listen, addresses(), "where clients connect; may be given several times"),
-      SETTING(threads, count({0, 1024}), "reactor threads; 0 is one per core"),
+      SETTING(threads, count({0, 256}), "reactor threads; 0 is one per core"),
       SETTING(store, store_location(), "where reports are kept; in memory they end with the process"),
       SETTING(insecure_no_auth, on_off(), "allow `listen` on an address that other machines reach although no client has to prove who it is"),
 
@@ -94,6 +94,8 @@ std::vector<Setting> declare_all() {
       SETTING(timeouts.head, duration({10ms, 1h}), "a request's head, and a TLS handshake, must be whole by then"),
       SETTING(timeouts.body, duration({10ms, 1h}), "a request's body must be whole by then"),
       SETTING(timeouts.idle, duration({10ms, 1h}), "a connection without a request is closed after this"),
+
+      SETTING(web.root, folder("the built front end"), "what is served at /: a folder with an index.html"),
 
       SETTING(log.level, choice(levels), "the least important lines that are written; read again on SIGHUP"),
       SETTING(log.format, choice(formats), "text for people, json for programs"),

@@ -273,4 +273,16 @@ Kind<std::string> store_location() {
           .show = [](const std::string& value) { return value; }};
 }
 
+Kind<std::string> folder(std::string empty_shown) {
+  return {.placeholder = "FOLDER",
+          .accepts = "the path of a folder",
+          .read =
+              [](std::string_view text, std::string& target) {
+                if (text.empty() || has_control_characters(text)) return false;
+                target = text;
+                return true;
+              },
+          .show = [empty_shown](const std::string& value) { return value.empty() ? empty_shown : value; }};
+}
+
 }  // namespace rillgate::ops

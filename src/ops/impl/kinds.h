@@ -46,6 +46,8 @@ struct DurationBounds {
 /// Text for one SSE comment: nothing in it can end the line, and with it the comment.
 [[nodiscard]] Kind<std::string> comment_text();
 [[nodiscard]] Kind<std::string> store_location();
+/// A folder; empty stands for one that the program finds itself, which `empty_shown` names.
+[[nodiscard]] Kind<std::string> folder(std::string empty_shown);
 
 template <class E>
 [[nodiscard]] Kind<E> choice(const std::vector<std::pair<std::string, E>>& options) {
