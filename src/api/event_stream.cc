@@ -21,6 +21,7 @@ void EventStream::start(std::unique_ptr<http::Sink> sink, OnEnd on_end) {
   sink_ = std::move(sink);
   on_end_ = std::move(on_end);
   owner_.streams.push_back(*this);
+  owner_.open.fetch_add(1, std::memory_order_relaxed);
   sink_->start(*this);
   on_start();
 }
@@ -84,6 +85,7 @@ void EventStream::destroy() {
   sink_->finish();
   io::TimerWheel::stop(*this);
   ListHook<OfReactor>::unlink();
+  owner_.open.fetch_sub(1, std::memory_order_relaxed);
   if (on_end_) std::exchange(on_end_, nullptr)();
   owner_.reactor.at_end_of_round([this] { delete this; });
 }

@@ -2,6 +2,7 @@
 // accepted its connection (its owner); publishers on other threads may write it while they hold the hub's flush token.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -23,6 +24,7 @@ struct StreamOwner {
   io::Reactor& reactor;
   std::size_t index;  // among the reactors
   List<EventStream, OfReactor> streams;
+  std::atomic<std::size_t> open{0};  // how many these are; read by any thread
 };
 
 /// Told when a stream has ended, on its owner's thread.

@@ -280,7 +280,7 @@ void Node::drain_streams(milliseconds period) {
 }
 
 bool Node::has_streams() const {
-  return parts_->budget.streams() > 0;
+  return std::ranges::any_of(parts_->services.owners, [](const auto& owner) { return owner->open > 0; });
 }
 
 void Node::stop() {

@@ -29,6 +29,22 @@ ENCLOSED = {
 ENGINES = {"sse", "hub"}
 ENGINE_FORBIDS = re.compile(r"(thread|stop_token|future|random|unistd\.h|(sys|netinet|arpa)/.*|boost/asio.*)$")
 
+# What find_package finds, and the Debian package that ./dev installs for it.
+LIBRARIES = {
+    "Boost": "libboost1.81-dev",
+    "CURL": "libcurl4-openssl-dev",
+    "GTest": "libgtest-dev",
+    "OpenSSL": "libssl-dev",
+    "RdKafka": "librdkafka-dev",
+    "SQLite3": "libsqlite3-dev",
+    "fmt": "libfmt-dev",
+    "prometheus-cpp": "prometheus-cpp-dev",
+    "rapidcheck": "librapidcheck-dev",
+    "simdjson": "libsimdjson-dev",
+    "tomlplusplus": "libtomlplusplus-dev",
+}
+WITHOUT_PACKAGE = {"Threads"}
+
 SOURCE_SUFFIXES = {".h", ".cc", ".cpp", ".py", ".sh", ".cmake", ".go", ".js", ".mjs", ".ts", ".tsx", ".css"}
 
 # Folders of one machine. System paths such as those below /proc or /etc are the same everywhere and are allowed.
@@ -156,6 +172,27 @@ def engines_own_no_thread_socket_or_clock(tree: Tree) -> Iterator[str]:
                 yield f"{file}:{number}: an engine has no clock; have the time handed in"
 
 
+def every_library_is_installed_and_used(tree: Tree) -> Iterator[str]:
+    """A library that one machine happens to have would pass every other test there."""
+    if "dev" not in tree.files:
+        return
+    installed = set(" ".join(re.findall(r"_packages\+?=\(([^)]*)\)", tree.text("dev") or "")).split())
+    used = set()
+    for file in tree.files:
+        if Path(file).name != "CMakeLists.txt":
+            continue
+        for number, line in tree.lines(file):
+            if (match := re.match(r"\s*find_package\(\s*([\w+-]+)", line)) and match[1] not in WITHOUT_PACKAGE:
+                package = LIBRARIES.get(match[1])
+                used.add(package)
+                if package is None:
+                    yield f"{file}:{number}: name the Debian package of {match[1]} in LIBRARIES (tests/structure/rules.py)"
+                elif package not in installed:
+                    yield f"{file}:{number}: ./dev does not install {package}, which {match[1]} comes from"
+    for package in sorted((installed & set(LIBRARIES.values())) - used):
+        yield f"dev:1: {package} is installed, but no find_package asks for it"
+
+
 def names_are_snake_case(tree: Tree) -> Iterator[str]:
     ours = [file for file in tree.files if re.match(r"(src|tests|bench)/.*\.(h|cc|cpp|py)$", file)]
     for file in ours:
@@ -206,6 +243,7 @@ RULES: list[Callable[[Tree], Iterator[str]]] = [
     private_headers_stay_private,
     libraries_stay_enclosed,
     engines_own_no_thread_socket_or_clock,
+    every_library_is_installed_and_used,
     names_are_snake_case,
     headers_say_what_they_guarantee,
     files_are_short,

@@ -9,7 +9,11 @@ import rules
 PROJECT = Path(__file__).resolve().parents[2]
 
 GOOD = {
+    "dev": "build_packages=(g++ libfmt-dev)\ntest_packages+=(libgtest-dev)\n",
+    "tests/CMakeLists.txt": "find_package(GTest REQUIRED)\n",
     "src/CMakeLists.txt": """
+        find_package(Threads REQUIRED)
+        find_package(fmt REQUIRED)
         # rillgate_room(ghost ROOMS nowhere)
         rillgate_room(base LIBS Threads::Threads)
         rillgate_room(io ROOMS base)
@@ -58,6 +62,9 @@ BAD = [
     ("engines_own_no_thread_socket_or_clock", "src/hub/a.cc", "#include <thread>\n", "has no <thread>"),
     ("engines_own_no_thread_socket_or_clock", "src/sse/a.cc", "#include <sys/socket.h>\n", "has no <sys/socket.h>"),
     ("engines_own_no_thread_socket_or_clock", "src/hub/a.cc", "x = std::chrono::steady_clock::now();\n", "no clock"),
+    ("every_library_is_installed_and_used", "a/CMakeLists.txt", "find_package(SQLite3 3.37)\n", "install libsqlite3-dev"),
+    ("every_library_is_installed_and_used", "a/CMakeLists.txt", "find_package(Novelty)\n", "package of Novelty"),
+    ("every_library_is_installed_and_used", "tests/CMakeLists.txt", "\n", "libgtest-dev is installed, but"),
     ("names_are_snake_case", "src/hub/RingBuffer.cc", "\n", "RingBuffer.cc:1"),
     ("names_are_snake_case", "tests/unit/my-room/a.cc", "\n", "my-room/a.cc:1"),
     ("headers_say_what_they_guarantee", "src/hub/a.h", "#pragma once\n", "opens with a comment"),

@@ -59,7 +59,7 @@ Server::Connection::Connection(ConnectionContext& context, io::Fd socket, const 
 }
 
 Server::Connection::~Connection() {
-  if (handle_) *handle_ = nullptr;
+  if (handle_) *handle_ = nullptr;  // not closed before: the server ends
   if (socket_) context_.open.fetch_sub(1, std::memory_order_relaxed);
 }
 
@@ -71,6 +71,7 @@ void Server::Connection::start() {
 void Server::Connection::close() {
   if (state_ == State::kClosed) return;
   state_ = State::kClosed;
+  if (handle_) *std::exchange(handle_, nullptr) = nullptr;  // whoever answers later finds nobody
   io::TimerWheel::stop(*this);
   if (socket_) {
     socket_ = {};

@@ -173,8 +173,10 @@ TEST(TimerWheel, ASleepLongerThanATurnMeetsEveryTimer) {
   for (int i = 0; i < 2'000; ++i) {
     const Time due = kStart + milliseconds(37) * i;
     const std::size_t calls = alarms[static_cast<std::size_t>(i)]->calls.size();
-    if (due + TimerWheel::kTick <= woken) EXPECT_EQ(calls, 1U) << i;
-    if (due > woken) EXPECT_EQ(calls, 0U) << i;
+    const bool must = due + TimerWheel::kTick <= woken;
+    const bool may = due <= woken;
+    EXPECT_GE(calls, must ? 1U : 0U) << i;
+    EXPECT_LE(calls, may ? 1U : 0U) << i;
   }
   run_until(wheel, kStart + kTurn * 6);
   for (const auto& alarm : alarms) EXPECT_EQ(alarm->calls.size(), 1U);
