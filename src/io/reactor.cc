@@ -149,8 +149,8 @@ void Reactor::run() {
     }
     wheel_.advance(now_);
     take_mail();
-    // A task may add another one.
-    for (std::size_t i = 0; i < end_of_round_.size(); ++i) end_of_round_[i]();
+    // A task may add another one, and the vector then moves what it holds.
+    for (std::size_t i = 0; i < end_of_round_.size(); ++i) std::exchange(end_of_round_[i], nullptr)();
     end_of_round_.clear();
   }
 }

@@ -100,7 +100,9 @@ class Reactor {
 
   /// A block that the watchers of this thread read into, one after the other, so that idle connections own no buffer.
   [[nodiscard]] std::span<char> scratch() { return scratch_; }
-  [[nodiscard]] bool on_this_thread() const { return std::this_thread::get_id() == thread_; }
+  [[nodiscard]] bool on_this_thread() const {
+    return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
 
  private:
   static constexpr std::size_t kScratchBytes = 64 * 1024;
@@ -114,7 +116,7 @@ class Reactor {
   Fd wake_;
   Time now_;
   TimerWheel wheel_;
-  std::thread::id thread_;
+  std::atomic<std::thread::id> thread_;  // senders ask before and while the loop begins
   std::atomic<bool> stopping_{false};
   std::atomic<bool> awake_{false};  // a wake-up is under way
   std::atomic<MailItem*> mail_{nullptr};

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from .event_stream import Stream
 from .metrics import Metrics
 from .waiting import PATIENCE, wait_until
-from .wire import Connection
+from .wire import Closed, Connection
 
 _REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 _FAULT = re.compile(
@@ -126,7 +126,7 @@ class Server:
         try:
             with Connection(self._ready_port) as connection:
                 return connection.request("GET", "/readyz").status == 200
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, Closed):
             return False
 
     def stop(self, how=signal.SIGTERM, within=PATIENCE):

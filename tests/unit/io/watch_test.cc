@@ -236,7 +236,7 @@ TEST(Watching, AWatcherMayHaveItselfDestroyedAtTheEndOfTheRound) {
 }
 
 TEST(Watching, MoreDescriptorsThanOneRoundTakesAreAllTold) {
-  constexpr std::size_t kPairs = 400;
+  constexpr std::size_t kPairs = 300;
   Reactor reactor;
   const std::vector<Pair> pairs(kPairs);
   std::vector<Recorder> recorders(kPairs);
