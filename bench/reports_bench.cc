@@ -130,6 +130,7 @@ Turn measure_single(const Settings& settings, const std::filesystem::path& file)
   impl::WriteTables tables(*database, wall_clock_now);
 
   std::vector<Report> reports;
+  reports.reserve(settings.clients);
   for (std::size_t n = 0; n < settings.clients; ++n) reports.push_back(tables.create(user_number(n), {})->report);
   std::vector<double> latencies_ms;
   const auto begin = SteadyClock::now();
@@ -176,6 +177,7 @@ Turn measure_limit(const Settings& settings, const std::filesystem::path& file) 
 Turn median(const std::vector<Turn>& turns) {
   const auto of = [&turns](double Turn::* figure) {
     std::vector<double> values;
+    values.reserve(turns.size());
     for (const Turn& turn : turns) values.push_back(turn.*figure);
     std::ranges::nth_element(values, values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2));
     return values[values.size() / 2];

@@ -20,7 +20,7 @@ std::expected<std::string, Error> stream_user(const http::Request& request) {
   if (!user) return std::unexpected(user.error());
   if (auto error = check_user(*user)) return std::unexpected(*std::move(error));
   if (*user == kEveryone) {
-    return std::unexpected(Error{"the user name '*' stands for everyone and has no stream; name one user"});
+    return std::unexpected(Error{"the username '*' stands for everyone and has no stream; name one user"});
   }
   return std::string(*user);
 }

@@ -43,8 +43,23 @@ std::optional<EventSeq> asked_seq(const reports::StoreId& store, const std::opti
 
 }  // namespace
 
-EventSeq start_after(const reports::StoreId& store, const std::optional<std::string>& asked) {
-  return asked_seq(store, asked).value_or(kBeforeAll);
+void read_start(reports::ReportStore& store, const reports::UserId& user, const std::optional<std::string>& asked,
+                reports::Done<reports::EventPage> done) {
+  constexpr std::size_t kFirstPageEvents = 100;
+  if (!asked) {
+    store.newest_seq(user, [done = std::move(done)](std::expected<EventSeq, reports::ReportError> newest) mutable {
+      if (!newest) return done(std::unexpected(newest.error()));
+      done(reports::EventPage{.events = {}, .newest = *newest, .oldest = {}});
+    });
+    return;
+  }
+  const EventSeq after = asked_seq(store.id(), asked).value_or(kBeforeAll);
+  auto take = [&store, user, after, done = std::move(done)](auto page) mutable {
+    if (!page || page->newest >= after) return done(std::move(page));
+    // Never given out: the store was put back to an older copy. What it has follows a gap.
+    store.events_after({.user = user, .after = kBeforeAll, .limit = kFirstPageEvents}, std::move(done));
+  };
+  store.events_after({.user = user, .after = after, .limit = kFirstPageEvents}, std::move(take));
 }
 
 ReportStart report_start(const reports::UserId& user, const reports::StoreId& store,
@@ -62,6 +77,7 @@ ReportStart report_start(const reports::UserId& user, const reports::StoreId& st
       std::optional<EventSeq> oldest;
       if (!page.events.empty()) oldest = page.events.front().seq;
       start.blocks = gap_block(store, *asked, oldest, start.position, retry);
+      start.has_gap = true;
     }
   }
   if (start.blocks.empty()) {
@@ -121,13 +137,14 @@ void ReportWatchers::on_time(io::Time now) {
 
 // ---- ReportWatch
 
-ReportWatch::ReportWatch(const std::vector<std::unique_ptr<StreamOwner>>& owners, const reports::StoreId& store,
-                         std::chrono::milliseconds recheck)
-    : store_(store) {
+ReportWatch::ReportWatch(hub::Hub& hub, const std::vector<std::unique_ptr<StreamOwner>>& owners,
+                         const reports::StoreId& store, std::chrono::milliseconds recheck)
+    : hub_(hub), store_(store) {
   for (const auto& owner : owners) watchers_.push_back(std::make_unique<ReportWatchers>(*owner, recheck));
 }
 
 void ReportWatch::on_event(const reports::UserId& user, const reports::ReportEvent& event) {
+  hub_.count_event_in();
   Ref<hub::Event> frame;
   for (const auto& watchers : watchers_) {
     if (!watchers->any()) continue;
@@ -144,12 +161,7 @@ void ReportWatch::on_event(const reports::UserId& user, const reports::ReportEve
 
 ReportStream::ReportStream(hub::Hub& hub, StreamOwner& owner, const Options& options, const reports::UserId& user,
                            ReportStart begin)
-    : EventStream(hub, owner),
-      options_(options),
-      user_(user),
-      first_blocks_(std::move(begin.blocks)),
-      first_events_(begin.events),
-      position_(begin.position) {}
+    : EventStream(hub, owner), options_(options), user_(user), begin_(std::move(begin)), position_(begin_.position) {}
 
 ReportStream::~ReportStream() {
   if (handle_) *handle_ = nullptr;
@@ -160,7 +172,9 @@ void ReportStream::on_start() {
   handle_ = std::make_shared<ReportStream*>(this);
   options_.watchers.add(*this);
   owner().reactor.start(*this, owner().reactor.now() + options_.keep_alive.interval);
-  send(hub::Event::fixed(std::exchange(first_blocks_, {}), first_events_));
+  const ReportStart begin = std::exchange(begin_, {});
+  if (begin.has_gap) hub().count_gap();
+  send(hub::Event::fixed(begin.blocks, begin.events));
 }
 
 void ReportStream::on_tick(io::Time) {
@@ -216,6 +230,7 @@ void ReportStream::on_page(const std::expected<reports::EventPage, reports::Repo
     if (event.seq != next(position_)) {    // reports.keep has overtaken this reader
       const EventSeq before{value(event.seq) - 1};
       blocks += gap_block(store, Position{store, position_}.text(), event.seq, before, {});
+      hub().count_gap();
     }
     blocks += event_block(store, user_, event);
     position_ = event.seq;
@@ -223,6 +238,7 @@ void ReportStream::on_page(const std::expected<reports::EventPage, reports::Repo
   }
   if (page->events.empty() && page->trimmed) {
     blocks = gap_block(store, Position{store, position_}.text(), std::nullopt, page->newest, {});
+    hub().count_gap();
     position_ = page->newest;
   }
   if (!blocks.empty()) {

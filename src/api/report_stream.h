@@ -28,6 +28,7 @@ struct ToRecheck;  // tag: a reactor's streams, the one longest without a re-che
 struct ReportStart {
   std::string blocks;
   std::uint32_t events = 0;
+  bool has_gap = false;
   reports::EventSeq position{};
 };
 
@@ -35,8 +36,9 @@ struct ReportStart {
 [[nodiscard]] ReportStart report_start(const reports::UserId& user, const reports::StoreId& store,
                                        const std::optional<std::string>& asked, const reports::EventPage& page,
                                        std::chrono::milliseconds retry);
-/// After which number the store is asked for events, to begin a stream from `asked`.
-[[nodiscard]] reports::EventSeq start_after(const reports::StoreId& store, const std::optional<std::string>& asked);
+/// Reads what a stream from `asked` begins with.
+void read_start(reports::ReportStore& store, const reports::UserId& user, const std::optional<std::string>& asked,
+                reports::Done<reports::EventPage> done);
 
 /// The V4 streams of one reactor, on its thread.
 class ReportWatchers final : public io::Timer {
@@ -70,14 +72,15 @@ class ReportWatchers final : public io::Timer {
 /// Brings each announced event to the reactors that have V4 streams.
 class ReportWatch final : public reports::ReportListener {
  public:
-  /// `owners` and `store` outlive it.
-  ReportWatch(const std::vector<std::unique_ptr<StreamOwner>>& owners, const reports::StoreId& store,
+  /// `hub` and `owners` outlive it.
+  ReportWatch(hub::Hub& hub, const std::vector<std::unique_ptr<StreamOwner>>& owners, const reports::StoreId& store,
               std::chrono::milliseconds recheck);
 
   void on_event(const reports::UserId& user, const reports::ReportEvent& event) override;
   [[nodiscard]] ReportWatchers& on(const StreamOwner& owner) { return *watchers_[owner.index]; }
 
  private:
+  hub::Hub& hub_;
   const reports::StoreId store_;
   std::vector<std::unique_ptr<ReportWatchers>> watchers_;  // by the owner's index
 };
@@ -113,8 +116,7 @@ class ReportStream final : public EventStream, public ListHook<OfUser>, public L
 
   const Options options_;
   const reports::UserId user_;
-  std::string first_blocks_;
-  std::uint32_t first_events_;
+  ReportStart begin_;
   reports::EventSeq position_;     // all up to here is in the stream's queue, or sent
   reports::EventSeq announced_{};  // the newest event that a notice told of
   bool live_ = false;              // nothing is lacking: the next notice's event may be sent at once

@@ -217,19 +217,7 @@ void report_stream(Services& services, http::Exchange& exchange) {
                   [&](EventStream& each) { return services.v4.hub.attach_bare(each, user.text()); });
     });
   };
-  if (*asked) {
-    constexpr std::size_t kFirstPageEvents = 100;
-    store.events_after({.user = *user, .after = start_after(store.id(), *asked), .limit = kFirstPageEvents},
-                       std::move(open));
-  } else {
-    store.newest_seq(*user, [open = std::move(open)](std::expected<reports::EventSeq, ReportError> newest) mutable {
-      if (newest) {
-        open(reports::EventPage{.events = {}, .newest = *newest, .oldest = {}});
-      } else {
-        open(std::unexpected(newest.error()));
-      }
-    });
-  }
+  read_start(store, *user, *asked, std::move(open));
 }
 
 void create_report(Services& services, http::Exchange& exchange) {

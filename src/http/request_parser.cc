@@ -15,8 +15,6 @@ namespace {
 namespace beast = boost::beast::http;
 
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
-/// A chunk's head with its extensions, or the trailer: more than any honest client sends.
-constexpr std::size_t kChunkHeadBytesMax = 4 * 1024;
 
 std::string_view view(boost::beast::string_view text) {
   return {text.data(), text.size()};
@@ -70,7 +68,7 @@ bool is_host(std::string_view host) {
 
 }  // namespace
 
-/// Beast's parser with its results left in the request.
+/// Beast's parser of heads, with its results left in the request.
 class RequestParser::Beast final : public beast::basic_parser<true> {
  public:
   explicit Beast(RequestParser& parser) : parser_(parser) {
@@ -88,26 +86,19 @@ class RequestParser::Beast final : public beast::basic_parser<true> {
     parser_.request_.minor_version = version % 10;
     target_ = view(target);
   }
-  void on_response_impl(int, Text, int, ErrorCode&) override {}
   void on_field_impl(beast::field, Text name, Text value, ErrorCode&) override {
-    if (!is_header_done_) parser_.request_.fields.push_back({view(name), trimmed(view(value))});
+    parser_.request_.fields.push_back({view(name), trimmed(view(value))});
   }
-  void on_header_impl(ErrorCode&) override { is_header_done_ = true; }
+  void on_response_impl(int, Text, int, ErrorCode&) override {}
+  void on_header_impl(ErrorCode&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, ErrorCode&) override {}
-  std::size_t on_body_impl(Text body, ErrorCode&) override {
-    parser_.body_.append(body.data(), body.size());
-    return body.size();
-  }
+  std::size_t on_body_impl(Text body, ErrorCode&) override { return body.size(); }
   void on_chunk_header_impl(std::uint64_t, Text, ErrorCode&) override {}
-  std::size_t on_chunk_body_impl(std::uint64_t, Text body, ErrorCode&) override {
-    parser_.body_.append(body.data(), body.size());
-    return body.size();
-  }
+  std::size_t on_chunk_body_impl(std::uint64_t, Text body, ErrorCode&) override { return body.size(); }
   void on_finish_impl(ErrorCode&) override {}
 
   RequestParser& parser_;
   std::string_view target_;
-  bool is_header_done_ = false;
 };
 
 RequestParser::RequestParser(std::uint64_t body_bytes_max) : body_bytes_max_(body_bytes_max) {}
@@ -123,7 +114,7 @@ void RequestParser::next() {
   constexpr std::size_t kKeptBytesMax = 16 * 1024;
   head_.clear();
   body_.clear();
-  rest_.clear();
+  chunked_.reset();
   if (body_.capacity() > kKeptBytesMax) body_.shrink_to_fit();
   request_.fields.clear();
   request_.body = {};
@@ -137,14 +128,26 @@ bool RequestParser::take_expect_continue() {
 }
 
 std::size_t RequestParser::consume(std::string_view bytes) {
-  std::size_t consumed = 0;
-  // RFC 9112, section 2.2: empty lines before a request are ignored.
-  while (state_ == State::kIdle && bytes.substr(consumed).starts_with("\r\n")) consumed += 2;
+  std::size_t consumed = skip_blank_lines(bytes);
   if (consumed < bytes.size() && (state_ == State::kIdle || state_ == State::kHead)) {
     consumed += consume_head(bytes.substr(consumed));
   }
   if (state_ == State::kBody) consumed += consume_body(bytes.substr(consumed));
   return consumed;
+}
+
+/// RFC 9112, section 2.2: empty lines before a request are ignored.
+std::size_t RequestParser::skip_blank_lines(std::string_view bytes) {
+  std::size_t skipped = 0;
+  while (state_ == State::kIdle && skipped < bytes.size()) {
+    if (!blank_line_begun_ && bytes[skipped] != '\r') break;
+    if (blank_line_begun_ && bytes[skipped] != '\n') {
+      fail(400, "a CR without LF stands before the request; end each line with CRLF");
+    }
+    blank_line_begun_ = !blank_line_begun_;
+    ++skipped;
+  }
+  return skipped;
 }
 
 std::size_t RequestParser::consume_head(std::string_view bytes) {
@@ -173,9 +176,9 @@ std::size_t RequestParser::consume_head(std::string_view bytes) {
 }
 
 void RequestParser::parse_head() {
-  beast_ = std::make_unique<Beast>(*this);
+  Beast beast_parser(*this);
   boost::beast::error_code error;
-  beast_->put(boost::asio::buffer(head_), error);
+  beast_parser.put(boost::asio::buffer(head_), error);
   if (error == beast::error::body_limit) {
     fail(413, fmt::format("the body is larger than limits.body, {} bytes; send less", body_bytes_max_));
     return;
@@ -184,10 +187,11 @@ void RequestParser::parse_head() {
     fail(400, fmt::format("the request's head can't be read ({}); send what RFC 9112 describes", error.message()));
     return;
   }
-  if (!split_target(beast_->target()) || !check_fields()) return;
-  keep_alive_ = beast_->keep_alive();
-  state_ = State::kBody;
-  finish_if_done();
+  if (!split_target(beast_parser.target()) || !check_fields()) return;
+  keep_alive_ = beast_parser.keep_alive();
+  if (beast_parser.chunked()) chunked_.emplace(body_bytes_max_);
+  body_left_ = chunked_ ? 0 : beast_parser.content_length().value_or(0);
+  state_ = chunked_ || body_left_ > 0 ? State::kBody : State::kComplete;
 }
 
 bool RequestParser::split_target(std::string_view target) {
@@ -259,43 +263,30 @@ bool RequestParser::check_fields() {
 }
 
 std::size_t RequestParser::consume_body(std::string_view bytes) {
-  // What Beast could not use of the last input comes first.
-  const std::size_t carried = rest_.size();
-  std::string joined;
-  std::string_view input = bytes;
-  if (carried > 0) {
-    joined = std::exchange(rest_, {}).append(bytes);
-    input = joined;
-  }
   std::size_t used = 0;
-  while (used < input.size() && !beast_->is_done()) {
-    boost::beast::error_code error;
-    const std::size_t step = beast_->put(boost::asio::buffer(input.data() + used, input.size() - used), error);
-    used += step;
-    if (error == beast::error::need_more && step > 0) continue;
-    if (error == beast::error::need_more) break;
-    if (error == beast::error::body_limit) {
-      fail(413, fmt::format("the body is larger than limits.body, {} bytes; send less", body_bytes_max_));
-      return bytes.size();
+  if (chunked_) {
+    used = chunked_->consume(bytes, body_);
+    switch (chunked_->state()) {
+      case ChunkedBody::State::kMore:
+        return used;
+      case ChunkedBody::State::kMalformed:
+        fail(400, "the body's chunks can't be read; send them as RFC 9112, section 7.1, describes");
+        return used;
+      case ChunkedBody::State::kTooLarge:
+        fail(413, fmt::format("the body is larger than limits.body, {} bytes; send less", body_bytes_max_));
+        return used;
+      case ChunkedBody::State::kDone:
+        break;
     }
-    if (error) {
-      fail(400, fmt::format("the body's chunks can't be read ({})", error.message()));
-      return bytes.size();
-    }
+  } else {
+    used = static_cast<std::size_t>(std::min<std::uint64_t>(body_left_, bytes.size()));
+    body_.append(bytes.substr(0, used));
+    body_left_ -= used;
+    if (body_left_ > 0) return used;
   }
-  finish_if_done();
-  if (state_ == State::kComplete) return used - carried;
-  rest_.assign(input.substr(used));
-  if (rest_.size() > kChunkHeadBytesMax) {
-    fail(400, fmt::format("the head of a chunk is larger than {} bytes; send no chunk extensions", kChunkHeadBytesMax));
-  }
-  return bytes.size();
-}
-
-void RequestParser::finish_if_done() {
-  if (!beast_->is_done()) return;
   request_.body = body_;
   state_ = State::kComplete;
+  return used;
 }
 
 }  // namespace rillgate::http

@@ -1,17 +1,17 @@
 // HTTP/1.1 requests out of bytes: RFC 9112, read strictly where laxness is dangerous. No socket, no clock: bytes go in,
 // requests come out, so it can be fuzzed and cut at every byte.
 //
-// Boost.Beast parses; what it lets pass and we do not (no or two Host fields, folded lines, transfer codings other than
-// `chunked`, control characters) is refused here.
+// Boost.Beast parses the head; what it lets pass and we do not (no or two Host fields, folded lines, transfer codings
+// other than `chunked`, control characters) is refused here.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "http/chunked.h"
 #include "http/message.h"
 
 namespace rillgate::http {
@@ -61,7 +61,7 @@ class RequestParser {
   [[nodiscard]] bool check_fields();
   [[nodiscard]] bool split_target(std::string_view target);
   std::size_t consume_body(std::string_view bytes);
-  void finish_if_done();
+  std::size_t skip_blank_lines(std::string_view bytes);
 
   const std::uint64_t body_bytes_max_;
   State state_ = State::kIdle;
@@ -69,8 +69,9 @@ class RequestParser {
   bool expects_continue_ = false;
   std::string head_;
   std::string body_;
-  std::string rest_;  // the beginning of a chunk's head, when the input ended in it
-  std::unique_ptr<Beast> beast_;
+  std::uint64_t body_left_ = 0;         // of a body with a Content-Length
+  std::optional<ChunkedBody> chunked_;  // the body comes in chunks
+  bool blank_line_begun_ = false;       // the CR of an empty line before a request
   Request request_;
   Failure failure_;
 };

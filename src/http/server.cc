@@ -141,10 +141,10 @@ std::expected<std::uint16_t, ListenError> Server::listen(const ListenAddress& ad
   const bool is_v6 = target->storage.ss_family == AF_INET6;
   const std::string text = fmt::format(fmt::runtime(is_v6 ? "[{}]:{}" : "{}:{}"), address.host, address.port);
   {
-    // Without SO_REUSEPORT first: else a second server would share the port unseen.
+    // Without SO_REUSEPORT first: else a second server would share the port unseen. It does not listen, so no client
+    // comes to a socket that is about to go.
     auto probe = bound_socket(*target, text, Share::kNo);
     if (!probe) return std::unexpected(probe.error());
-    if (::listen(probe->get(), 1) != 0) return std::unexpected(listen_error("listen on", text));
     target->size = sizeof target->storage;
     ::getsockname(probe->get(), reinterpret_cast<sockaddr*>(&target->storage), &target->size);
   }

@@ -38,8 +38,7 @@ Hub::Stats Hub::stats() {
   for (std::size_t i = 0; i < kStripes; ++i) {
     const std::lock_guard lock(stripes_[i].mutex);
     stats.streams += stripes_[i].streams;
-    stats.users += stripes_[i].users;
-    stats.channels += stripes_[i].channels.size();
+    stats.users += stripes_[i].channels.size();
   }
   return stats;
 }
@@ -173,7 +172,7 @@ std::expected<void, Refusal> Hub::admit(Stripe& stripe, Stream& stream, std::str
   stream.stripe_ = &stripe;
   stream.channel_ = &channel;
   channel.streams.push_back(stream);
-  if (channel.stream_count++ == 0) ++stripe.users;
+  ++channel.stream_count;
   ++stripe.streams;
   return {};
 }
@@ -259,7 +258,7 @@ void Hub::leave(Stream& stream, End reason) {
   Channel& channel = *std::exchange(stream.channel_, nullptr);
   stream.ListHook<OfChannel>::unlink();
   stream.end_ = reason;
-  if (--channel.stream_count == 0) --channel.stripe->users;
+  --channel.stream_count;
   --channel.stripe->streams;
   budget_.release_stream();
   counters_.ends[static_cast<std::size_t>(reason)].add();

@@ -131,11 +131,13 @@ class Hub {
 
   struct Stats {
     std::uint64_t streams = 0;
-    std::uint64_t users = 0;     // with at least one stream
-    std::uint64_t channels = 0;  // users with streams or history
+    std::uint64_t users = 0;  // with streams or kept events
   };
   [[nodiscard]] Stats stats();
   [[nodiscard]] const Counters& counters() const { return counters_; }
+  /// For streams whose events come from elsewhere and are pushed.
+  void count_event_in() { counters_.events_in.add(); }
+  void count_gap() { counters_.gaps.add(); }
   [[nodiscard]] const IdFormat& ids() const { return ids_; }
 
  private:

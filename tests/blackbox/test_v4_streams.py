@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -278,13 +279,13 @@ def test_an_unknown_id_is_a_gap_then_all_that_is_kept(user, unknown, events):
     assert json.loads(gap.data) == {"requested": requested, "oldest": oldest}
 
 
-@pytest.mark.parametrize("ahead", ["1", "1000", "9223372036854775807", "9223372036854775808"])
+@pytest.mark.parametrize("ahead", [3, 1000, 2**63 - 1, 2**63, 2**64])
 def test_an_id_that_was_never_given_out_is_a_gap_then_all_that_is_kept(user, ahead):
     """Such an id comes from a store that was put back to an older copy of itself."""
     report = user.create()["reportId"]
     user.change(report, "queued")
     position = user.opened().last_event_id
-    requested = re.sub("[0-9]+$", str(int(ahead) + 2), position)
+    requested = re.sub("[0-9]+$", str(ahead), position)
     check_gap(user, requested, [(report, 1, "pending"), (report, 2, "queued")])
 
 
@@ -403,25 +404,27 @@ def test_drain_ends_streams_kindly_and_loses_no_change_that_was_answered(start_s
     user = ReportUser(server)
     streams = [user.opened() for _ in range(10)]
     last = user.create()
-    server.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: server.get("/readyz").status == 503, "/readyz to turn 503")
-    try:
-        while True:
-            response = user.put(last["reportId"], "canceled" if last["reportStatus"] == "pending" else "pending")
-            if response.status != 200:
-                assert response.status == 503 and int(response.header("Retry-After")) >= 1
-                break
-            last = response.json()
-    except (OSError, Closed):
-        pass  # the process has ended
-    seen = 0
-    for stream in streams:
-        *events, close = stream.rest()
-        assert close.type == "stream-close" and close.retry is not None
-        assert stream.ended == "whole"
-        versions = [told(event)[1] for event in events]
-        assert versions == list(range(1, len(versions) + 1))
-        seen = max(seen, len(versions))
+    with ThreadPoolExecutor(len(streams)) as readers:
+        ends = [readers.submit(stream.rest) for stream in streams]
+        server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: server.get("/readyz").status == 503, "/readyz to turn 503")
+        try:
+            while True:
+                response = user.put(last["reportId"], "canceled" if last["reportStatus"] == "pending" else "pending")
+                if response.status != 200:
+                    assert response.status == 503 and int(response.header("Retry-After")) >= 1
+                    break
+                last = response.json()
+        except (OSError, Closed):
+            pass  # the process has ended
+        seen = 0
+        for stream, end in zip(streams, ends, strict=True):
+            *events, close = end.result()
+            assert close.type == "stream-close" and close.retry is not None
+            assert stream.ended == "whole"
+            versions = [told(event)[1] for event in events]
+            assert versions == list(range(1, len(versions) + 1))
+            seen = max(seen, len(versions))
     assert server.wait_for_exit()[0] == 0
     assert 1 < seen <= last["version"]
     if store != "memory":

@@ -39,7 +39,6 @@ struct alignas(64) Stripe {
   Seq newest{};   // the counter
   Seq dropped{};  // the newest event dropped of users who are no longer in the map
   std::unordered_map<std::string, Channel, HashOfUser, std::equal_to<>> channels;
-  std::uint64_t users = 0;  // channels with at least one stream
   std::uint64_t streams = 0;
   List<Event, ByAge> kept;  // the history of all its users, oldest first
   List<Stream, Blocked> blocked;

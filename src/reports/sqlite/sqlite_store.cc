@@ -206,7 +206,7 @@ std::expected<std::unique_ptr<ReportStore>, Error> open(const std::filesystem::p
 }  // namespace
 
 std::expected<std::unique_ptr<ReportStore>, Error> open_sqlite_store(const std::filesystem::path& file,
-                                                                     StoreOptions options) {
+                                                                     const StoreOptions& options) {
   auto store = open(file, options);
   if (!store)
     return std::unexpected(Error{"store sqlite:" + file.string() + " cannot be opened: " + store.error().what});

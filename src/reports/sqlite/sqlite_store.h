@@ -19,6 +19,6 @@ namespace rillgate::reports {
 /// `-lock`, which keeps a second process out; other programs may read the file and back it up meanwhile.
 /// Blocks. The error is for the operator: the file is in use, of a newer version, not ours, not writable, …
 [[nodiscard]] std::expected<std::unique_ptr<ReportStore>, Error> open_sqlite_store(const std::filesystem::path& file,
-                                                                                   StoreOptions options);
+                                                                                   const StoreOptions& options);
 
 }  // namespace rillgate::reports

@@ -28,8 +28,8 @@ class Notebook : public ReportListener {
 
 class EveryService : public ::testing::TestWithParam<StoreKind> {
  protected:
-  TemporaryDirectory directory_;
-  std::unique_ptr<ReportStore> store_ = GetParam().open(directory_.path(), {});
+  TemporaryDirectory directory;
+  std::unique_ptr<ReportStore> store = GetParam().open(directory.path(), {});
 };
 
 INSTANTIATE_TEST_SUITE_P(Store, EveryService, ::testing::ValuesIn(store_kinds()),
@@ -40,36 +40,42 @@ TEST_P(EveryService, AnnouncesEveryChangeOnceAndInTheOrderOfItsNumbers) {
   constexpr int kThreads = 16;
   constexpr int kChangesEach = 150;
   Notebook notebook(kUsers);
-  ReportService service(*store_, notebook);
+  ReportService service(*store, notebook);
 
   std::vector<Report> reports;
   for (std::size_t n = 0; n < kUsers; ++n) {
     const auto user = user_number(static_cast<std::uint8_t>(n));
     reports.push_back(wait<Change>([&](auto done) { service.create(user, std::nullopt, std::move(done)); })->report);
   }
+  std::atomic<std::size_t> made{kUsers};
   {
     std::vector<std::jthread> threads;
+    threads.reserve(kThreads);
     for (unsigned t = 0; t < kThreads; ++t) {
       threads.emplace_back([&, t] {
         std::minstd_rand random(t + 1);
         for (int i = 0; i < kChangesEach; ++i) {
           const Report& report = reports[random() % kUsers];
           const Status to = kStatuses[random() % kStatuses.size()];
-          static_cast<void>(wait<Change>([&](auto done) {
+          const auto change = wait<Change>([&](auto done) {
             service.change({.user = report.user, .report = report.id, .to = to}, std::move(done));
-          }));
+          });
+          if (change) ++made;
         }
       });
     }
   }
+  std::size_t announced = 0;
   for (const Report& report : reports) {
-    EXPECT_EQ(notebook.events(report.user), Blocking(*store_).all_events(report.user));
+    announced += notebook.events(report.user).size();
+    EXPECT_EQ(notebook.events(report.user), Blocking(*store).all_events(report.user));
   }
+  EXPECT_EQ(announced, made);
 }
 
 TEST_P(EveryService, AnnouncesAChangeBeforeItsCallerLearnsOfIt) {
   Notebook notebook(1);
-  ReportService service(*store_, notebook);
+  ReportService service(*store, notebook);
   const auto announced = wait<std::size_t>([&](Done<std::size_t> done) {
     service.create(user_number(0), std::nullopt,
                    [&, done = std::move(done)](const auto&) mutable { done(notebook.events(user_number(0)).size()); });
@@ -79,7 +85,7 @@ TEST_P(EveryService, AnnouncesAChangeBeforeItsCallerLearnsOfIt) {
 
 TEST_P(EveryService, AnnouncesNeitherRefusalsNorRepeats) {
   Notebook notebook(1);
-  ReportService service(*store_, notebook);
+  ReportService service(*store, notebook);
   const UserId user = user_number(0);
   const auto create = [&] {
     return wait<Change>([&](auto done) { service.create(user, key("once"), std::move(done)); }).value();

@@ -99,11 +99,13 @@ void run_and_kill(const std::filesystem::path& file, unsigned seed, Made& made) 
   close(ends[1]);
 
   std::minstd_rand random(seed);
-  std::uint64_t answers_to_kill = random() % 4000;  // 0: while it opens the file
+  const std::uint64_t answers_to_kill = random() % 4000;  // 0: while it opens the file
   if (answers_to_kill == 0) kill(child, SIGKILL);
+  std::uint64_t answers = 0;
   Answer answer;
   while (read(ends[0], &answer, sizeof answer) == sizeof answer) {
-    if (answers_to_kill > 0 && --answers_to_kill == 0) kill(child, SIGKILL);
+    ++answers;
+    if (answers == answers_to_kill) kill(child, SIGKILL);
     if (!answer.is_made) continue;
     auto& steps = made[{user_of(answer.chain), answer.report}];
     ASSERT_EQ(value(answer.version), steps.size() + 1);

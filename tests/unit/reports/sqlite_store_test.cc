@@ -31,7 +31,7 @@ const UserId kAnn = user_number(1);
 class SqliteStoreFile : public ::testing::Test {
  protected:
   std::unique_ptr<ReportStore> open() {
-    auto store = open_sqlite_store(file(), {.clock = clock_.clock()});
+    auto store = open_sqlite_store(file(), {.clock = clock.clock()});
     if (!store) ADD_FAILURE() << store.error().what;
     return *std::move(store);
   }
@@ -41,7 +41,7 @@ class SqliteStoreFile : public ::testing::Test {
     const auto store = open_sqlite_store(path, {});
     return store ? "" : store.error().what;
   }
-  [[nodiscard]] std::filesystem::path file() const { return directory_.path() / "reports.db"; }
+  [[nodiscard]] std::filesystem::path file() const { return directory.path() / "reports.db"; }
 
   /// Something that only another program would do to the file.
   void tamper(const char* sql) { tamper(file(), sql); }
@@ -52,8 +52,8 @@ class SqliteStoreFile : public ::testing::Test {
     sqlite3_close(db);
   }
 
-  TemporaryDirectory directory_;
-  ManualClock clock_;
+  TemporaryDirectory directory;
+  ManualClock clock;
 };
 
 TEST_F(SqliteStoreFile, KeepsEverythingThroughAReopening) {
@@ -78,13 +78,13 @@ TEST_F(SqliteStoreFile, KeepsEverythingThroughAReopening) {
   EXPECT_EQ(again.history(kAnn, first.id), history);
   EXPECT_EQ(again.create(kAnn, key("first"))->report, reports.back()) << "keys survive";
   EXPECT_EQ(again.change(record)->event, std::nullopt) << "sources survive";
-  EXPECT_EQ(again.change({.user = kAnn, .report = second.id, .to = Status::kCanceled})->event->seq, EventSeq{4});
+  EXPECT_EQ(seq_of(again.change({.user = kAnn, .report = second.id, .to = Status::kCanceled})), EventSeq{4});
 }
 
 TEST_F(SqliteStoreFile, LeavesOneFileAndItsLockAfterAClose) {
   ASSERT_TRUE(Blocking(*open()).create(kAnn));
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(directory_.path()))
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path()))
     names.push_back(entry.path().filename());
   EXPECT_THAT(names, ::testing::UnorderedElementsAre("reports.db", "reports.db-lock"));
 }
@@ -97,8 +97,8 @@ TEST_F(SqliteStoreFile, RefusesASecondOpenerAndNamesTheFirst) {
   const auto store = open();
   const std::string used = "process " + std::to_string(getpid()) + " uses it; a file serves one process";
   EXPECT_THAT(refusal(), HasSubstr("store sqlite:" + file().string() + " cannot be opened: " + used));
-  std::filesystem::create_symlink(file(), directory_.path() / "link.db");
-  EXPECT_THAT(refusal_of(directory_.path() / "link.db"), HasSubstr(used));
+  std::filesystem::create_symlink(file(), directory.path() / "link.db");
+  EXPECT_THAT(refusal_of(directory.path() / "link.db"), HasSubstr(used));
   EXPECT_TRUE(Blocking(*store).create(kAnn)) << "the refused opener does no harm";
 }
 
@@ -108,9 +108,8 @@ TEST_F(SqliteStoreFile, IsFreeAgainWhenItsProcessIsKilled) {
   const pid_t child = fork();
   if (child == 0) {
     const auto store = open();
-    static_cast<void>(write(opened[1], "x", 1) == 1);
-    pause();
-    _exit(1);
+    if (store == nullptr || write(opened[1], "x", 1) != 1) _exit(1);
+    for (;;) pause();
   }
   char byte = 0;
   ASSERT_EQ(read(opened[0], &byte, 1), 1);
@@ -125,8 +124,8 @@ TEST_F(SqliteStoreFile, IsFreeAgainWhenItsProcessIsKilled) {
 TEST_F(SqliteStoreFile, LetsOtherProgramsReadMeanwhile) {
   const auto store = open();
   ASSERT_TRUE(Blocking(*store).create(kAnn));
-  tamper(("VACUUM INTO '" + (directory_.path() / "backup.db").string() + "'").c_str());
-  const auto backup = open_sqlite_store(directory_.path() / "backup.db", {}).value();
+  tamper(("VACUUM INTO '" + (directory.path() / "backup.db").string() + "'").c_str());
+  const auto backup = open_sqlite_store(directory.path() / "backup.db", {}).value();
   EXPECT_EQ(Blocking(*backup).newest_seq(kAnn), EventSeq{1});
 }
 
@@ -146,7 +145,7 @@ TEST_F(SqliteStoreFile, RefusesWhatIsNotItsDatabase) {
   std::filesystem::remove(file());
   tamper("CREATE TABLE recipes (name TEXT)");
   EXPECT_THAT(refusal(), HasSubstr("it is the database of another program"));
-  EXPECT_THAT(refusal_of(directory_.path()),
+  EXPECT_THAT(refusal_of(directory.path()),
               HasSubstr("its file cannot be opened (unable to open database file, Is a directory)"));
 }
 
@@ -156,7 +155,7 @@ TEST_F(SqliteStoreFile, TakesAnEmptyFileAsANewOne) {
 }
 
 TEST_F(SqliteStoreFile, SaysThatItsDirectoryIsMissing) {
-  EXPECT_THAT(refusal_of(directory_.path() / "no" / "reports.db"),
+  EXPECT_THAT(refusal_of(directory.path() / "no" / "reports.db"),
               ContainsRegex("the directory cannot be written .*No such file or directory"));
 }
 
@@ -179,7 +178,7 @@ class AsNobody {
 TEST_F(SqliteStoreFile, RefusesAFileOrADirectoryThatMayOnlyBeRead) {
   using std::filesystem::perms;
   ASSERT_TRUE(Blocking(*open()).create(kAnn));
-  std::filesystem::permissions(directory_.path(), perms::all);
+  std::filesystem::permissions(directory.path(), perms::all);
   std::filesystem::permissions(file().string() + "-lock", perms::all);
   std::filesystem::permissions(file(), perms::owner_read | perms::group_read | perms::others_read);
   {
@@ -187,13 +186,13 @@ TEST_F(SqliteStoreFile, RefusesAFileOrADirectoryThatMayOnlyBeRead) {
     EXPECT_THAT(refusal(), HasSubstr("its file may only be read"));
   }
   std::filesystem::remove(file().string() + "-lock");
-  std::filesystem::permissions(directory_.path(),
+  std::filesystem::permissions(directory.path(),
                                perms::owner_read | perms::owner_exec | perms::others_read | perms::others_exec);
   {
     const AsNobody nobody;
     EXPECT_THAT(refusal(), ContainsRegex("the directory cannot be written .*Permission denied"));
   }
-  std::filesystem::permissions(directory_.path(), perms::all);
+  std::filesystem::permissions(directory.path(), perms::all);
 }
 
 TEST_F(SqliteStoreFile, SaysThatItIsDamagedAndLivesOn) {
@@ -246,8 +245,8 @@ TEST_F(SqliteStoreFile, SaysThatAnotherProgramHoldsTheFileAndGoesOnAfterIt) {
 }
 
 TEST_F(SqliteStoreFile, ReadsWhileTheWriterIsHeldUp) {
-  const auto store = open();
   std::latch release(1);
+  const auto store = open();
   store->create(kAnn, std::nullopt, [&release](const auto&) { release.wait(); });
   // The change above is committed, its callback holds the writer's thread.
   while (Blocking(*store).newest_seq(kAnn) != EventSeq{1}) std::this_thread::yield();
@@ -338,7 +337,7 @@ class SmallDisk {
 };
 
 TEST_F(SqliteStoreFile, SaysThatTheDiskIsFullWritesNothingByHalfAndGoesOnWhenThereIsRoom) {
-  SmallDisk disk(directory_.path() / "disk", 1024);
+  SmallDisk disk(directory.path() / "disk", 1024);
   auto store = open_sqlite_store(disk.path() / "reports.db", {}).value();
   Blocking calls(*store);
   const ReportError full = Unavailable{"its disk is full", true};
@@ -362,8 +361,8 @@ TEST_F(SqliteStoreFile, SaysThatTheDiskIsFullWritesNothingByHalfAndGoesOnWhenThe
   EXPECT_EQ(refused, kRequests);
   EXPECT_EQ(calls.newest_seq(kAnn), EventSeq{made});
 
-  disk.grow_to(16 * 1024);
-  EXPECT_EQ(calls.create(kAnn)->event->seq, EventSeq{made + 1});
+  disk.grow_to(16'384);
+  EXPECT_EQ(seq_of(calls.create(kAnn)), EventSeq{made + 1});
 
   store.reset();
   store = open_sqlite_store(disk.path() / "reports.db", {}).value();
@@ -373,7 +372,7 @@ TEST_F(SqliteStoreFile, SaysThatTheDiskIsFullWritesNothingByHalfAndGoesOnWhenThe
 }
 
 TEST_F(SqliteStoreFile, SaysThatTheDiskIsFullWhenItIsMade) {
-  const SmallDisk disk(directory_.path() / "disk", 16);
+  const SmallDisk disk(directory.path() / "disk", 16);
   EXPECT_THAT(refusal_of(disk.path() / "reports.db"), HasSubstr("cannot be opened: its disk is full"));
 }
 

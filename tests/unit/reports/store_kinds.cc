@@ -8,8 +8,8 @@ std::vector<StoreKind> store_kinds() {
   return {
       {"memory", [](const auto&, StoreOptions options) { return make_memory_store(std::move(options)); }},
       {"sqlite",
-       [](const auto& directory, StoreOptions options) {
-         return open_sqlite_store(directory / "reports.db", std::move(options)).value();
+       [](const auto& directory, const StoreOptions& options) {
+         return open_sqlite_store(directory / "reports.db", options).value();
        }},
   };
 }

@@ -24,9 +24,9 @@ const UserId kBob = user_number(2);
 class EveryStore : public ::testing::TestWithParam<StoreKind> {
  protected:
   void open() {
-    options_.clock = clock_.clock();
+    options.clock = clock.clock();
     store_.reset();
-    store_ = GetParam().open(directory_.path(), options_);
+    store_ = GetParam().open(directory_.path(), options);
   }
   ReportStore& store() {
     if (!store_) open();
@@ -44,8 +44,8 @@ class EveryStore : public ::testing::TestWithParam<StoreKind> {
     return report;
   }
 
-  ManualClock clock_;
-  StoreOptions options_;
+  ManualClock clock;
+  StoreOptions options;
 
  private:
   TemporaryDirectory directory_;
@@ -61,8 +61,8 @@ TEST_P(EveryStore, MakesPendingReportsOfVersionOne) {
                                    .id = change.report.id,
                                    .status = Status::kPending,
                                    .version = Version{1},
-                                   .created_at = clock_.now(),
-                                   .updated_at = clock_.now()}));
+                                   .created_at = clock.now(),
+                                   .updated_at = clock.now()}));
   EXPECT_EQ(change.event,
             (ReportEvent{EventSeq{1}, change.report.id, Version{1}, Status::kPending, change.report.created_at}));
   EXPECT_EQ(calls().get(kAnn, change.report.id), change.report);
@@ -73,7 +73,7 @@ TEST_P(EveryStore, LetsTheEightTransitionsPassAndRefusesTheOtherPairs) {
   for (const Status from : kStatuses) {
     for (const Status to : kStatuses) {
       const Report before = make_in(from);
-      clock_.advance(std::chrono::milliseconds(5));
+      clock.advance(std::chrono::milliseconds(5));
       const auto result = set(before, to);
       if (std::ranges::count(kTransitions, Transition{from, to}) == 0) {
         EXPECT_EQ(result.error(), ReportError(NotAllowed{from, to}));
@@ -85,7 +85,7 @@ TEST_P(EveryStore, LetsTheEightTransitionsPassAndRefusesTheOtherPairs) {
       EXPECT_EQ(result->report.status, to);
       EXPECT_EQ(result->report.version, next(before.version));
       EXPECT_EQ(result->report.created_at, before.created_at);
-      EXPECT_EQ(result->report.updated_at, clock_.now());
+      EXPECT_EQ(result->report.updated_at, clock.now());
       EXPECT_EQ(calls().get(kAnn, before.id), result->report);
     }
   }
@@ -114,12 +114,12 @@ TEST_P(EveryStore, JudgesTheExpectedVersionBeforeTheTable) {
 }
 
 TEST_P(EveryStore, TellsTheHistoryOfAReportOldestFirst) {
-  const Time begin = clock_.now();
+  const Time begin = clock.now();
   const Report report = make();
-  clock_.advance(std::chrono::milliseconds(10));
+  clock.advance(std::chrono::milliseconds(10));
   ASSERT_TRUE(set(report, Status::kCanceled));
   make();  // has a history of its own
-  clock_.advance(std::chrono::milliseconds(10));
+  clock.advance(std::chrono::milliseconds(10));
   ASSERT_TRUE(set(report, Status::kPending));
 
   EXPECT_THAT(
@@ -138,7 +138,7 @@ TEST_P(EveryStore, NumbersAUsersEventsOverAllReportsWithoutHoles) {
   ASSERT_TRUE(set(first, Status::kQueued));
   ASSERT_TRUE(set(second, Status::kCanceled));
 
-  const Time now = clock_.now();
+  const Time now = clock.now();
   const EventPage page = calls().events_after({.user = kAnn, .after = EventSeq{1}, .limit = 2}).value();
   EXPECT_THAT(page.events, ElementsAre(ReportEvent{EventSeq{2}, second.id, Version{1}, Status::kPending, now},
                                        ReportEvent{EventSeq{3}, first.id, Version{2}, Status::kQueued, now}));
@@ -224,9 +224,9 @@ TEST_P(EveryStore, AnswersARepeatedKeyWithTheReportAsItIsNow) {
 
 TEST_P(EveryStore, ForgetsAKeyAfterADay) {
   const Report report = calls().create(kAnn, key("one")).value().report;
-  clock_.advance(kIdempotencyKept - std::chrono::milliseconds(1));
+  clock.advance(kIdempotencyKept - std::chrono::milliseconds(1));
   EXPECT_EQ(calls().create(kAnn, key("one"))->report, report);
-  clock_.advance(std::chrono::milliseconds(1));
+  clock.advance(std::chrono::milliseconds(1));
   const Change fresh = calls().create(kAnn, key("one")).value();
   EXPECT_NE(fresh.report.id, report.id);
   EXPECT_TRUE(fresh.event);
@@ -244,8 +244,9 @@ TEST_P(EveryStore, MakesOneReportOfManyEqualKeysAtOnce) {
     });
   }
   all.wait();
-  EXPECT_EQ(std::ranges::count_if(changes, [](const auto& change) { return change->event.has_value(); }), 1);
   EXPECT_EQ(calls().list({.user = kAnn})->reports.size(), 1U);
+  EXPECT_EQ(std::ranges::count_if(changes, [](const auto& change) { return change->event.has_value(); }), 1);
+  store().close();  // so that the last callback has returned
 }
 
 TEST_P(EveryStore, AppliesARedeliveredRecordOnce) {
@@ -274,10 +275,10 @@ TEST_P(EveryStore, KeepsNoTraceOfARefusedRecord) {
 }
 
 TEST_P(EveryStore, TellsEventsOnlyForAsLongAsTheyAreKept) {
-  options_.keep = std::chrono::hours(1);
+  options.keep = std::chrono::hours(1);
   const Report old = make();
   ASSERT_TRUE(set(old, Status::kQueued));
-  clock_.advance(std::chrono::minutes(40));
+  clock.advance(std::chrono::minutes(40));
   ASSERT_TRUE(set(old, Status::kProcessing));
   const auto after = [&](std::uint64_t seq) {
     return calls().events_after({.user = kAnn, .after = EventSeq{seq}}).value();
@@ -285,7 +286,7 @@ TEST_P(EveryStore, TellsEventsOnlyForAsLongAsTheyAreKept) {
   EXPECT_EQ(after(0).events.size(), 3U);
   EXPECT_EQ(after(0).oldest, EventSeq{1});
 
-  clock_.advance(std::chrono::minutes(20));  // the first two are an hour old now
+  clock.advance(std::chrono::minutes(20));  // the first two are an hour old now
   const EventPage page = after(0);
   EXPECT_TRUE(page.trimmed);
   EXPECT_EQ(page.oldest, EventSeq{3});
@@ -296,7 +297,7 @@ TEST_P(EveryStore, TellsEventsOnlyForAsLongAsTheyAreKept) {
   EXPECT_FALSE(after(2).trimmed) << "all that follows 2 is kept";
   EXPECT_FALSE(after(3).trimmed);
 
-  clock_.advance(std::chrono::hours(1));
+  clock.advance(std::chrono::hours(1));
   EXPECT_TRUE(after(2).trimmed);
   EXPECT_FALSE(after(3).trimmed);
   EXPECT_EQ(after(0).oldest, std::nullopt);
@@ -309,8 +310,8 @@ TEST_P(EveryStore, TellsEventsOnlyForAsLongAsTheyAreKept) {
 
 TEST_P(EveryStore, NeverLetsTimeGoBack) {
   const Report report = make();
-  const Time begin = clock_.now();
-  clock_.advance(-std::chrono::hours(2));
+  const Time begin = clock.now();
+  clock.advance(-std::chrono::hours(2));
   EXPECT_EQ(set(report, Status::kQueued)->report.updated_at, begin);
   const Report later = make();
   EXPECT_EQ(later.created_at, begin);
@@ -327,6 +328,7 @@ TEST_P(EveryStore, LetsSixtyFourRacingWritersWalkLegally) {
   std::latch begin(kWriters);
   {
     std::vector<std::jthread> writers;
+    writers.reserve(kWriters);
     for (unsigned n = 0; n < kWriters; ++n) {
       writers.emplace_back([&, n] {
         std::minstd_rand random(n + 1);
@@ -372,7 +374,7 @@ TEST_P(EveryStore, SeesWhatItReportedAsMade) {
   std::atomic<int> stale{0};
   for (int i = 0; i < kRounds; ++i) {
     store().create(kAnn, std::nullopt, [&](const std::expected<Change, ReportError>& change) {
-      const EventSeq seq = change->event->seq;
+      const EventSeq seq = seq_of(change);
       store().newest_seq(kAnn, [&stale, &all, seq](const std::expected<EventSeq, ReportError>& newest) {
         if (!newest || *newest < seq) ++stale;
         all.count_down();
@@ -381,6 +383,7 @@ TEST_P(EveryStore, SeesWhatItReportedAsMade) {
   }
   all.wait();
   EXPECT_EQ(stale, 0);
+  store().close();  // so that the last callback has returned
 }
 
 TEST_P(EveryStore, AnswersAllThatItAcceptedBeforeItCloses) {
@@ -405,7 +408,7 @@ TEST_P(EveryStore, AnswersAllThatItAcceptedBeforeItCloses) {
 }
 
 TEST_P(EveryStore, RefusesMoreThanMayWait) {
-  options_.waiting_max = 3;
+  options.waiting_max = 3;
   std::latch held(1);
   std::latch release(1);
   store().create(kAnn, std::nullopt, [&](const auto&) {

@@ -20,13 +20,15 @@
 
 namespace rillgate::reports {
 
-/// GoogleTest finds these by the arguments' namespace.
+// How GoogleTest shows what differs.
+// NOLINTBEGIN(readability-identifier-naming): GoogleTest looks for this name
 inline void PrintTo(const ReportError& error, std::ostream* out) {
   *out << describe(error);
 }
 inline void PrintTo(const Report& report, std::ostream* out) {
   *out << report_json(report);
 }
+// NOLINTEND(readability-identifier-naming)
 
 }  // namespace rillgate::reports
 
@@ -80,7 +82,7 @@ std::expected<Result, ReportError> wait(Call call) {
   auto future = promise.get_future();
   call(Done<Result>([promise = std::move(promise)](std::expected<Result, ReportError> result) mutable {
     promise.set_value(std::move(result));
-  }));
+  }));  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): it does not see that the callback owns the promise
   if (future.wait_for(std::chrono::seconds(120)) != std::future_status::ready) {
     std::cerr << "a callback of the store was not called\n";
     std::abort();
@@ -139,6 +141,11 @@ class Blocking {
 
 [[nodiscard]] inline IdempotencyKey key(std::string_view text) {
   return IdempotencyKey::parse(text).value();
+}
+
+/// The number of the event that a change brought; 0 if there is none.
+[[nodiscard]] inline EventSeq seq_of(const std::expected<Change, ReportError>& change) {
+  return change && change->event ? change->event->seq : EventSeq{0};
 }
 
 /// The steps from a report's creation to `status`.

@@ -20,13 +20,11 @@ TEST(Uuids, AreReadInAnyCaseAndWrittenInLowerCase) {
 }
 
 TEST(Uuids, AreRefusedInAnyOtherForm) {
-  for (const std::string_view text : {"", "demo", "0190163d8694739baea5966c26f8ad91",
-                                      "0190163d-8694-739b-aea5-966c26f8ad9", "0190163d-8694-739b-aea5-966c26f8ad911",
-                                      "{0190163d-8694-739b-aea5-966c26f8ad91}", "0190163d-8694-739b-aea5-966c26f8ad9g",
-                                      "0190163d-8694-739b-aea5_966c26f8ad91", "0190163d08694-739b-aea5-966c26f8ad91",
-                                      "0190163d-8694-739b-aea5-966c26f8ad\x00"
-                                      "1",
-                                      " 190163d-8694-739b-aea5-966c26f8ad91"}) {
+  for (const std::string_view text :
+       {"", "demo", "0190163d8694739baea5966c26f8ad91", "0190163d-8694-739b-aea5-966c26f8ad9",
+        "0190163d-8694-739b-aea5-966c26f8ad911", "{0190163d-8694-739b-aea5-966c26f8ad91}",
+        "0190163d-8694-739b-aea5-966c26f8ad9g", "0190163d-8694-739b-aea5_966c26f8ad91",
+        "0190163d08694-739b-aea5-966c26f8ad91", " 190163d-8694-739b-aea5-966c26f8ad91"}) {
     const auto refused = UserId::parse(text);
     ASSERT_FALSE(refused) << text;
     EXPECT_NE(refused.error().what.find("is not a UUID"), std::string::npos);

@@ -11,13 +11,18 @@ namespace {
 /// How long to wait for another program (a backup, a shell) that holds the file.
 constexpr int kLockWaitMs = 1000;
 
-}  // namespace
-
-void Database::State::fail(int code) {
+/// Of the call that has just returned `code`.
+Failure failure_of(int code, sqlite3* db) {
   const int primary = code & 0xff;
   const bool is_from_system = primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN;
   // Not sqlite3_system_errno(): it knows nothing of commits, and keeps the errno of an earlier failure.
-  fail({code, is_from_system ? errno : 0, sqlite3_errmsg(db.get())});
+  return {code, is_from_system ? errno : 0, sqlite3_errmsg(db)};
+}
+
+}  // namespace
+
+void Database::State::fail(int code) {
+  fail(failure_of(code, db.get()));
 }
 
 std::expected<Database, Failure> Database::open(const std::filesystem::path& file) {
@@ -28,11 +33,9 @@ std::expected<Database, Failure> Database::open(const std::filesystem::path& fil
       nullptr);
   auto state = std::make_unique<State>();
   state->db.reset(db);  // SQLite hands out a connection to close even when it failed
-  if (code != SQLITE_OK) state->fail(code);
+  if (code != SQLITE_OK) return std::unexpected(failure_of(code, db));
   // SQLite falls back to reading where it may not write, and would refuse each change later.
-  else if (sqlite3_db_readonly(db, "main") == 1)
-    state->failure = Failure{SQLITE_READONLY, 0, "attempt to write a readonly database"};
-  if (state->failure) return std::unexpected(*std::move(state->failure));
+  if (sqlite3_db_readonly(db, "main") == 1) return std::unexpected(Failure{SQLITE_READONLY, 0, "read-only"});
 
   sqlite3_busy_timeout(db, kLockWaitMs);
   // Also turns off the checkpoint within a commit: the writer does it after it has answered.
