@@ -66,8 +66,7 @@ bool ChunkedBody::read_size() {
   const auto [stop, error] = std::from_chars(line_.data(), end, left_, 16);
   if (error != std::errc{}) return false;
   // Extensions (section 7.1.1) are passed over.
-  const std::string_view rest = trimmed({stop, end});
-  return rest.empty() || (rest.starts_with(';') && !has_control_characters(rest));
+  return stop == end || (trimmed({stop, end}).starts_with(';') && !has_control_characters({stop, end}));
 }
 
 }  // namespace rillgate::http
