@@ -34,8 +34,8 @@ std::optional<Error> check(std::string_view what, std::string_view name) {
 std::optional<Error> check_user(std::string_view name) {
   if (auto error = check("username", name)) return error;
   if (name.contains(':')) {
-    return Error{fmt::format("the username {} holds a colon, which ends the name in a Kafka record; leave it out",
-                             shown(name))};
+    return Error{
+        fmt::format("the username {} holds a colon, which ends the name in a Kafka record; leave it out", shown(name))};
   }
   return std::nullopt;
 }

@@ -59,7 +59,8 @@ void add_metrics(Services& services, const std::function<std::uint64_t()>& conne
       delivery.push_back({counters.delivery.snapshot(), version});
     }
     families.push_back(ops::gauge_family("rillgate_streams", "Open streams.", std::move(streams)));
-    families.push_back(ops::gauge_family("rillgate_users", "Users with an open stream or kept events.", std::move(users)));
+    families.push_back(
+        ops::gauge_family("rillgate_users", "Users with an open stream or kept events.", std::move(users)));
     families.push_back(
         ops::gauge_family("rillgate_connections", "Open connections, streams included.", {{number(connections())}}));
     families.push_back(ops::counter_family("rillgate_events_in_total", "Events published.", std::move(in)));

@@ -16,6 +16,7 @@ constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf
 }  // namespace
 
 std::optional<PeerAddress> PeerAddress::parse(std::string_view text) {
+  if (text.contains('\0')) return std::nullopt;  // where inet_pton would stop
   PeerAddress address;
   const std::string terminated(text);
   if (inet_pton(AF_INET6, terminated.c_str(), address.bytes.data()) == 1) return address;

@@ -20,19 +20,18 @@ std::string_view view(boost::beast::string_view text) {
   return {text.data(), text.size()};
 }
 
-/// What is wrong with the bytes of a head, whatever they mean; empty when nothing is.
-std::string_view malformed_head(std::string_view head) {
-  for (std::size_t i = 0; i < head.size(); ++i) {
+/// What is wrong with the bytes of a head, whatever they mean; empty when nothing is. The first `checked` bytes are
+/// known to be right, so a head that comes byte by byte is looked at once.
+std::string_view malformed_head(std::string_view head, std::size_t checked) {
+  for (std::size_t i = checked; i < head.size(); ++i) {
     const auto c = static_cast<unsigned char>(head[i]);
-    if (c == '\r') {
-      if (i + 1 >= head.size() || head[i + 1] != '\n') return "a CR without LF is in the head; end each line with CRLF";
-      if (i + 2 < head.size() && (head[i + 2] == ' ' || head[i + 2] == '\t')) {
-        return "a header line begins with a blank; folded lines are obsolete, write each field in one line";
-      }
-      ++i;
-    } else if (c == '\n') {
-      return "a line of the head ends with LF alone; end each line with CRLF";
-    } else if ((c < 0x20 && c != '\t') || c == 0x7f) {
+    const char before = i == 0 ? '\n' : head[i - 1];
+    if (before == '\r' && c != '\n') return "a CR without LF is in the head; end each line with CRLF";
+    if (c == '\n' && before != '\r') return "a line of the head ends with LF alone; end each line with CRLF";
+    if ((c == ' ' || c == '\t') && before == '\n') {
+      return "a line of the head begins with a blank; folded lines are obsolete, write each field in one line";
+    }
+    if ((c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7f) {
       return "a control character is in the head; leave it out or percent-encode it";
     }
   }
@@ -49,10 +48,9 @@ bool is_host(std::string_view host) {
   std::size_t name_end = 0;
   if (host.starts_with('[')) {
     name_end = host.find(']');
-    if (name_end == std::string_view::npos || name_end < 3) return false;
-    for (const char c : host.substr(1, name_end - 1)) {
-      if (!std::isxdigit(static_cast<unsigned char>(c)) && c != ':' && c != '.') return false;
-    }
+    if (name_end == std::string_view::npos) return false;
+    const std::string_view literal = host.substr(1, name_end - 1);
+    if (!literal.contains(':') || !PeerAddress::parse(literal)) return false;
     ++name_end;
   } else {
     name_end = std::min(host.find(':'), host.size());
@@ -160,13 +158,10 @@ std::size_t RequestParser::consume_head(std::string_view bytes) {
   const std::size_t head_bytes = end == std::string::npos ? head_.size() : end + kEndOfHead.size();
   head_.resize(head_bytes);
   const std::size_t consumed = head_bytes - before;
-  // What can't become a head is refused at once, not when the client has sent all of it. The last byte may be the CR
-  // of a line end whose LF is still to come.
-  const bool whole = end != std::string::npos;
-  const std::string_view checked(head_.data(), head_bytes - (!whole && head_.ends_with('\r') ? 1 : 0));
-  if (const std::string_view complaint = malformed_head(checked); !complaint.empty()) {
+  // What can't become a head is refused at once, not when the client has sent all of it.
+  if (const std::string_view complaint = malformed_head(head_, before); !complaint.empty()) {
     fail(400, complaint);
-  } else if (whole && head_bytes <= kHeadBytesMax) {
+  } else if (end != std::string::npos && head_bytes <= kHeadBytesMax) {
     parse_head();
   } else if (head_bytes > kHeadBytesMax) {
     fail(431,
@@ -195,16 +190,22 @@ void RequestParser::parse_head() {
 }
 
 bool RequestParser::split_target(std::string_view target) {
+  bool is_known_form = target.starts_with('/') || (target == "*" && request_.method == "OPTIONS");
   // RFC 9112, section 3.2.2: a server takes the absolute form too.
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (equals_ignoring_case(target.substr(0, scheme.size()), scheme)) {
-      target.remove_prefix(std::min(target.find('/', scheme.size()), target.size()));
-      if (target.empty()) target = "/";
+      target.remove_prefix(scheme.size());
+      const std::size_t end = std::min(target.find_first_of("/?"), target.size());
+      if (!is_host(target.substr(0, end))) {
+        fail(400, "the request's target names no host; it is http://HOST/PATH, or better the path alone");
+        return false;
+      }
+      target.remove_prefix(end);
+      is_known_form = true;
       break;
     }
   }
-  const bool is_server_wide = target == "*" && request_.method == "OPTIONS";
-  if (!target.starts_with('/') && !is_server_wide) {
+  if (!is_known_form) {
     fail(400, "the request's target is not a path; it begins with '/'");
     return false;
   }
@@ -214,7 +215,7 @@ bool RequestParser::split_target(std::string_view target) {
     fail(400, path.error().what);
     return false;
   }
-  request_.path = *std::move(path);
+  request_.path = path->empty() ? "/" : *std::move(path);
   request_.query = target.substr(std::min(question + 1, target.size()));
   return true;
 }
@@ -233,6 +234,11 @@ bool RequestParser::check_fields() {
       }
     } else if (equals_ignoring_case(field.name, "Content-Length")) {
       ++lengths;
+      // Beast takes a list of equal numbers too.
+      if (!parse_decimal(field.value)) {
+        fail(400, fmt::format("the Content-Length '{}' is malformed; it is a number of bytes", field.value));
+        return false;
+      }
     } else if (equals_ignoring_case(field.name, "Transfer-Encoding")) {
       ++codings;
       if (!equals_ignoring_case(field.value, "chunked")) {

@@ -182,10 +182,6 @@ TEST(BadRequests, Chunks) {
            "4\r\nhello\r\n0\r\n\r\n"sv,
            "10000000000000005\r\nhello\r\n0\r\n\r\n"sv,
            "FFFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n"sv,
-           "5;\r\nhello\r\n0\r\n\r\n"sv,
-           "5;=a\r\nhello\r\n0\r\n\r\n"sv,
-           "5;a=\r\nhello\r\n0\r\n\r\n"sv,
-           "5;a b\r\nhello\r\n0\r\n\r\n"sv,
            "5;a\nb\r\nhello\r\n0\r\n\r\n"sv,
            // A proxy that ends the chunk's head at the LF reads another body.
            "5;a=\"\n\"\r\nhello\r\n0\r\n\r\n"sv,
@@ -195,13 +191,10 @@ TEST(BadRequests, Chunks) {
            "0;a=\"\n\"\r\n\r\n"sv,
            "5\r\nhello\r\n0\r\n T: 1\r\n\r\n"sv,
            "5\r\nhello\r\n0\r\nT 1\r\n\r\n"sv,
-           "5\r\nhello\r\n0\r\nT : 1\r\n\r\n"sv,
            "5\r\nhello\r\n0\r\nT: 1\r\n 2\r\n\r\n"sv,
            "5\r\nhello\r\n0\r\nT: 1\n\r\n\r\n"sv,
            "5\r\nhello\r\n0\r\nT: \0\r\n\r\n"sv,
            "5\r\nhello\r\n0\r\nT: a\rb\r\n\r\n"sv,
-           "5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n"sv,
-           "5\r\nhello\r\n0\r\nTransfer-Encoding: chunked\r\n\r\n"sv,
        }) {
     expect_refused("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(chunks));
   }

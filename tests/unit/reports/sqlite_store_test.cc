@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <latch>
@@ -242,6 +243,16 @@ TEST_F(SqliteStoreFile, SaysThatAnotherProgramHoldsTheFileAndGoesOnAfterIt) {
   EXPECT_EQ(calls.get(kAnn, report.id), report) << "reading goes on";
   sqlite3_close(other);
   EXPECT_TRUE(calls.change(request));
+}
+
+TEST(SqliteFailures, TellTheReasonAndWhetherToTryAgain) {
+  const auto told = [](int code, int system_error) { return impl::unavailable({code, system_error, "message"}); };
+  EXPECT_EQ(told(SQLITE_FULL, 0), (Unavailable{"its disk is full", true}));
+  EXPECT_EQ(told(SQLITE_IOERR_SHMSIZE, ENOSPC), (Unavailable{"its disk is full", true}));
+  EXPECT_EQ(told(SQLITE_IOERR_FSYNC, EIO), (Unavailable{"its disk fails (message, Input/output error)", true}));
+  EXPECT_EQ(told(SQLITE_READONLY_DBMOVED, 0), (Unavailable{"its file may only be read", true}));
+  EXPECT_EQ(told(SQLITE_CORRUPT_INDEX, 0), (Unavailable{"its file is damaged (message)", false}));
+  EXPECT_EQ(told(SQLITE_ERROR, 0), (Unavailable{"its database fails (message)", false}));
 }
 
 TEST_F(SqliteStoreFile, ReadsWhileTheWriterIsHeldUp) {

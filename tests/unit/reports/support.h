@@ -78,11 +78,9 @@ class ManualClock {
 /// about a store that forgets one.
 template <class Result, class Call>
 std::expected<Result, ReportError> wait(Call call) {
-  std::promise<std::expected<Result, ReportError>> promise;
-  auto future = promise.get_future();
-  call(Done<Result>([promise = std::move(promise)](std::expected<Result, ReportError> result) mutable {
-    promise.set_value(std::move(result));
-  }));  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): it does not see that the callback owns the promise
+  const auto promise = std::make_shared<std::promise<std::expected<Result, ReportError>>>();
+  auto future = promise->get_future();
+  call(Done<Result>([promise](std::expected<Result, ReportError> result) { promise->set_value(std::move(result)); }));
   if (future.wait_for(std::chrono::seconds(120)) != std::future_status::ready) {
     std::cerr << "a callback of the store was not called\n";
     std::abort();
@@ -145,7 +143,9 @@ class Blocking {
 
 /// The number of the event that a change brought; 0 if there is none.
 [[nodiscard]] inline EventSeq seq_of(const std::expected<Change, ReportError>& change) {
-  return change && change->event ? change->event->seq : EventSeq{0};
+  if (!change) return {};
+  const std::optional<ReportEvent>& event = change->event;
+  return event ? event->seq : EventSeq{};
 }
 
 /// The steps from a report's creation to `status`.
