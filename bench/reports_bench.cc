@@ -25,11 +25,15 @@
 #include "reports/sqlite/impl/schema.h"
 #include "reports/sqlite/impl/tables.h"
 #include "reports/sqlite/sqlite_store.h"
+#include "turn.h"
 
 namespace rillgate::reports {
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
+using bench::ms_since;
+using bench::SteadyClock;
+using bench::summary;
+using bench::Turn;
 
 struct Settings {
   std::filesystem::path directory = ".";
@@ -42,24 +46,6 @@ struct Settings {
 [[noreturn]] void give_up(const std::string& reason) {
   fmt::print(stderr, "reports_bench: {}\n", reason);
   std::exit(1);
-}
-
-/// What one turn of one way came to.
-struct Turn {
-  double per_second = 0;
-  double p50_ms = 0;
-  double p99_ms = 0;
-};
-
-Turn summary(std::vector<double>& latencies_ms, SteadyClock::duration took) {
-  std::ranges::sort(latencies_ms);
-  const auto quantile = [&](std::size_t percent) { return latencies_ms[(latencies_ms.size() - 1) * percent / 100]; };
-  return {static_cast<double>(latencies_ms.size()) / std::chrono::duration<double>(took).count(), quantile(50),
-          quantile(99)};
-}
-
-double ms_since(SteadyClock::time_point begin) {
-  return std::chrono::duration<double, std::milli>(SteadyClock::now() - begin).count();
 }
 
 UserId user_number(std::size_t n) {
@@ -210,8 +196,7 @@ void run(const Settings& settings) {
     if (!settings.as_json) {
       fmt::print("{:8} {:>12.0f} {:>10.3f} {:>10.3f}\n", way.name, turn.per_second, turn.p50_ms, turn.p99_ms);
     }
-    json += fmt::format(R"("{}":{{"per_second":{:.0f},"p50_ms":{:.3f},"p99_ms":{:.3f}}},)", way.name, turn.per_second,
-                        turn.p50_ms, turn.p99_ms);
+    json += bench::json_member(way.name, turn) + ',';
   }
   const auto per_second = [&](std::size_t way) { return median(ways[way].turns).per_second; };
   const double to_single = per_second(0) / per_second(1);

@@ -69,8 +69,8 @@ class Sweeper final : public io::Timer {
 
   /// While the store is down nobody may be sent here who would find it up again.
   void ask_store() {
-    services_.store->newest_seq({}, [&services = services_](auto newest) {
-      if (newest) services.note_store(nullptr);
+    services_.store->probe([&services = services_](auto probed) {
+      if (probed) services.note_store(nullptr);
     });
   }
 

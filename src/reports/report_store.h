@@ -113,6 +113,10 @@ class ReportStore {
   /// 0 for a user without events.
   virtual void newest_seq(const UserId& user, Done<EventSeq> done) = 0;
 
+  /// Whether changes can be made now: goes the way of one, down to the disk, and changes nothing. What can be read says
+  /// little about it, since a full disk is read as ever.
+  virtual void probe(Done<void> done) = 0;
+
   /// Refuses what comes from now on, finishes what was accepted and calls its callbacks, then stops the store's
   /// threads. Blocks until then; a second call does nothing. The destructor does the same. Not from a callback.
   virtual void close() = 0;

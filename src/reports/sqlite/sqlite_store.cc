@@ -142,6 +142,16 @@ class SqliteStore final : public ReportStore {
   void newest_seq(const UserId& user, Done<EventSeq> done) override {
     read(std::move(done), [user](ReadTables& tables) { return tables.newest_seq(user); });
   }
+  void probe(Done<void> done) override {
+    write({[](WriteTables& tables) -> Outcome<Change> {
+             tables.probe();
+             return Change{};
+           },
+           [done = std::move(done)](std::expected<Change, ReportError> probed) mutable {
+             if (!probed) return done(std::unexpected(std::move(probed.error())));
+             done({});
+           }});
+  }
 
   void close() override { stop(); }
 

@@ -99,6 +99,16 @@ class ReportUser:
         return target(f"/v4/{name}", user_id=self.id, **query)
 
 
+def table_of(server):
+    """The server's own table: a repeat of the present status is always refused, and the refusal says what is allowed."""
+    user, table = ReportUser(server), {}
+    for status in STATUSES:
+        response = user.put(user.create_at(status)["reportId"], status)
+        assert response.status == 409, response.body
+        table[status] = response.json()["allowed"]
+    return table
+
+
 def told(event):
     """(report, version, status) of a stream's event."""
     data = json.loads(event.data)

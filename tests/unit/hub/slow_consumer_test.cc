@@ -137,7 +137,7 @@ TEST_F(SlowConsumers, AStreamThatFindsItsTransportFullAndTheWholeFullEndsIfNobod
   EXPECT_EQ(second.flushed, Flushed::kEnded) << "of equals the newcomer goes";
   EXPECT_EQ(first.flushed, Flushed::kBlocked);
   FakeStream& third = open_full("eve");
-  publish("eve", "small");
+  publish("eve", std::string(600, 'z'));
   EXPECT_EQ(first.flushed, Flushed::kEnded) << "who has more makes room";
   EXPECT_EQ(third.flushed, Flushed::kBlocked);
   EXPECT_EQ(ends(End::kSlowConsumer), 2U);

@@ -371,8 +371,10 @@ TEST_F(SqliteStoreFile, SaysThatTheDiskIsFullWritesNothingByHalfAndGoesOnWhenThe
   all.wait();
   EXPECT_EQ(refused, kRequests);
   EXPECT_EQ(calls.newest_seq(kAnn), EventSeq{made});
+  EXPECT_EQ(calls.probe(), std::unexpected(full));
 
   disk.grow_to(16'384);
+  EXPECT_TRUE(calls.probe());
   EXPECT_EQ(seq_of(calls.create(kAnn)), EventSeq{made + 1});
 
   store.reset();

@@ -114,6 +114,9 @@ class Blocking {
   std::expected<EventSeq, ReportError> newest_seq(const UserId& user) {
     return wait<EventSeq>([&](auto done) { store_.newest_seq(user, std::move(done)); });
   }
+  std::expected<void, ReportError> probe() {
+    return wait<void>([&](auto done) { store_.probe(std::move(done)); });
+  }
 
   /// All events after `after`, however many pages they take.
   std::vector<ReportEvent> all_events(const UserId& user, EventSeq after = {}) {

@@ -115,7 +115,8 @@ WriteTables::WriteTables(Database& database, WallClock clock)
       put_report_(database, "INSERT INTO reports VALUES (?, ?, ?, ?, ?, ?)"),
       update_report_(database,
                      "UPDATE reports SET status = ?, version = ?, updated_at = ? WHERE user = ? AND report = ?"),
-      put_change_(database, "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)") {}
+      put_change_(database, "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
+      probe_(database, "UPDATE store SET id = id") {}
 
 std::optional<ReportId> WriteTables::find_key(const UserId& user, const IdempotencyKey& key, Time now) {
   Rows rows = key_.run(user, std::string_view(key.text()));
