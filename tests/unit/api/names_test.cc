@@ -24,13 +24,13 @@ TEST(UserNames, AnyUtf8WithoutControlCharactersAndColonIsOne) {
 }
 
 TEST(UserNames, TheErrorSaysWhatIsAccepted) {
-  EXPECT_EQ(said(check_user("")), "the user name is empty; it has 1 to 256 bytes");
-  EXPECT_EQ(said(check_user(std::string(257, 'x'))), "the user name has 257 bytes; it has 1 to 256");
+  EXPECT_EQ(said(check_user("")), "the username is empty; it has 1 to 256 bytes");
+  EXPECT_EQ(said(check_user(std::string(257, 'x'))), "the username has 257 bytes; it has 1 to 256");
   EXPECT_EQ(said(check_user("a:b")),
-            "the user name \"a:b\" holds a colon, which ends the name in a Kafka record; leave it out");
+            "the username \"a:b\" holds a colon, which ends the name in a Kafka record; leave it out");
   EXPECT_EQ(said(check_user("a\nb")),
-            "the user name \"a\\nb\" holds a control character; leave out U+0000 to U+001F and U+007F");
-  EXPECT_EQ(said(check_user("a\xff")), "the user name \"a\xef\xbf\xbd\" is not UTF-8; percent-encode its UTF-8 bytes");
+            "the username \"a\\nb\" holds a control character; leave out U+0000 to U+001F and U+007F");
+  EXPECT_EQ(said(check_user("a\xff")), "the username \"a\xef\xbf\xbd\" is not UTF-8; percent-encode its UTF-8 bytes");
 }
 
 TEST(UserNames, EveryControlCharacterIsRefused) {

@@ -34,8 +34,8 @@ TEST(StreamUser, AnythingElseIsAnErrorThatSaysWhatToChange) {
   EXPECT_EQ(error(""), "the parameter 'username' is missing: username=NAME");
   EXPECT_EQ(error("user=demo"), "the parameter 'username' is missing: username=NAME");
   EXPECT_EQ(error("username=a&username=b"), "the parameter 'username' is given more than once");
-  EXPECT_EQ(error("username="), "the user name is empty; it has 1 to 256 bytes");
-  EXPECT_EQ(error("username=*"), "the user name '*' stands for everyone and has no stream; name one user");
+  EXPECT_EQ(error("username="), "the username is empty; it has 1 to 256 bytes");
+  EXPECT_EQ(error("username=*"), "the username '*' stands for everyone and has no stream; name one user");
   EXPECT_EQ(error("username=%2A"), error("username=*"));
   EXPECT_TRUE(error("username=%").starts_with("'%' is not a percent escape"));
   EXPECT_TRUE(error("username=a&x=%zz").starts_with("'%zz' is not a percent escape"));

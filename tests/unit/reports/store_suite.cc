@@ -429,6 +429,15 @@ TEST_P(EveryStore, RefusesMoreThanMayWait) {
   EXPECT_EQ(made, 3);
 }
 
+TEST_P(EveryStore, IsProbedWithoutAChange) {
+  const Report report = make();
+  EXPECT_TRUE(calls().probe());
+  EXPECT_EQ(calls().newest_seq(kAnn), EventSeq{1});
+  EXPECT_EQ(calls().get(kAnn, report.id), report);
+  store().close();
+  EXPECT_EQ(calls().probe(), std::unexpected(ReportError(Unavailable{"it is closing", true})));
+}
+
 TEST_P(EveryStore, HasAnIdThatFitsAPosition) {
   const Position position{store().id(), EventSeq{42}};
   EXPECT_EQ(Position::parse(position.text()), position);

@@ -51,6 +51,8 @@ class WriteTables {
   /// Checks first and writes then, so a refusal leaves no trace in a transaction shared with others.
   [[nodiscard]] Outcome<Change> create(const UserId& user, const std::optional<IdempotencyKey>& key);
   [[nodiscard]] Outcome<Change> change(const ChangeRequest& request);
+  /// Writes a page of the file as it was.
+  void probe() { probe_.execute(); }
 
  private:
   [[nodiscard]] std::optional<ReportId> find_key(const UserId& user, const IdempotencyKey& key, Time now);
@@ -67,6 +69,7 @@ class WriteTables {
   Statement put_report_;
   Statement update_report_;
   Statement put_change_;
+  Statement probe_;
 };
 
 }  // namespace rillgate::reports::impl
