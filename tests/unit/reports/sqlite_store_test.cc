@@ -146,7 +146,8 @@ TEST_F(SqliteStoreFile, RefusesWhatIsNotItsDatabase) {
   std::filesystem::remove(file());
   tamper("CREATE TABLE recipes (name TEXT)");
   EXPECT_THAT(refusal(), HasSubstr("it is the database of another program"));
-  EXPECT_THAT(refusal_of(directory.path()),
+  std::filesystem::create_directory(directory.path() / "folder");
+  EXPECT_THAT(refusal_of(directory.path() / "folder"),
               HasSubstr("its file cannot be opened (unable to open database file, Is a directory)"));
 }
 
