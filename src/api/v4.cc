@@ -207,6 +207,7 @@ void report_stream(Services& services, http::Exchange& exchange) {
                responder = exchange.later()](std::expected<reports::EventPage, ReportError> page) mutable {
     responder.then([&services, &store, user, asked = std::move(asked), page = std::move(page)](http::Exchange& later) {
       if (!page) return refuse_stream(services, later, reports::describe(page.error()));
+      if (answered_without_stream(services, later)) return;  // the drain may have begun meanwhile
       StreamOwner& owner = services.owner_on(later.reactor());
       auto stream = std::make_unique<ReportStream>(
           services.v4.hub, owner,

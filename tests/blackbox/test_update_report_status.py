@@ -84,7 +84,7 @@ def answer(status, body, content_type="application/problem+json"):
     return (head + "Connection: close\r\n\r\n" + body).encode()
 
 
-def test_it_is_made_of_what_every_machine_has():
+def test_it_is_a_script_that_can_be_run():
     first = SCRIPT.read_text().splitlines()[0]
     assert first == "#!/usr/bin/env bash"
     assert SCRIPT.stat().st_mode & 0o111
@@ -131,7 +131,9 @@ def test_an_unknown_status_prints_those_that_are_known(user, refusal):
     assert '"done" is not a status' in said and all(status in said for status in STATUSES)
 
 
-@pytest.mark.parametrize("name", ["", "demo", "a&user_id=b", "é 🤠", 'quote"d', "back\\slash", "%41", "a+b", "*", "#?", "$(id)"])
+@pytest.mark.parametrize(
+    "name", ["", "demo", "a&user_id=b", "é 🤠", 'quote"d', "back\\slash", "%41", "a+b", "*", "#?", "$(id)"]
+)
 def test_what_is_no_uuid_is_shown_as_it_was_given(user, refusal, name):
     shown = name.replace("\\", "\\\\").replace('"', '\\"')
     assert f"the parameter 'user_id': \"{shown}\" is not a UUID" in refusal(name, str(uuid.uuid4()), "queued")
@@ -139,7 +141,7 @@ def test_what_is_no_uuid_is_shown_as_it_was_given(user, refusal, name):
     assert f'"{shown}" is not a status' in refusal(user.id, str(uuid.uuid4()), name)
 
 
-def test_a_full_queue_a_drain_or_a_broken_store_is_said_as_the_server_says_it():
+def test_a_server_that_cannot_serve_now_is_said_so_in_its_own_words():
     body = '{"title":"Service Unavailable","status":503,"detail":"the node is draining; ask \\"another\\" one"}\n'
     server = OneAnswer(answer(503, body))
     status, out, error = update(server.url, "u", "r", "queued")

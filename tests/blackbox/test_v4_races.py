@@ -97,9 +97,7 @@ def test_64_writers_race_on_one_report_and_watchers_see_exactly_the_walk(user, s
             pool.submit(watch, user, user.opened(), (marker, 2, "canceled"), chance)
             for chance in (None, None, chances.pop())
         ]
-        writers = [
-            pool.submit(write_at_random, user, report, *each) for each in zip(shares, chances, strict=True)
-        ]
+        writers = [pool.submit(write_at_random, user, report, *each) for each in zip(shares, chances, strict=True)]
         made = sorted(itertools.chain.from_iterable(writer.result() for writer in writers))
         user.change(marker, "canceled")
         seen = [watcher.result() for watcher in watchers]

@@ -1,4 +1,4 @@
-"""V4's reports in a file: what outlives the process, and what happens when the file or its disk is not as it should be."""
+"""V4's reports in a file: what outlives the process, and what happens when file or disk are not as they should be."""
 
 import contextlib
 import os
@@ -6,6 +6,7 @@ import resource
 import sqlite3
 import subprocess
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -75,6 +76,43 @@ def test_an_idempotency_key_is_known_after_a_restart(start_server):
     again = user.post({"Idempotency-Key": "k"})
     assert (again.status, again.json()) == (200, report)
     assert user.create(key="l")["reportId"] > report["reportId"], "new reports are still the newest"
+
+
+# What no notice tells of
+
+
+def put_event_behind_the_servers_back(server, report, version, status):
+    """Makes a change as another node would: the store has it, and this process is not told."""
+    with contextlib.closing(sqlite3.connect(server.directory / "reports.db", timeout=PATIENCE)) as database, database:
+        id = uuid.UUID(report).bytes
+        database.execute("UPDATE reports SET version = ?, status = ? WHERE report = ?", (version, status, id))
+        database.execute(
+            "INSERT INTO changes (user, seq, report, version, status, at)"
+            " SELECT user, (SELECT max(seq) FROM changes WHERE user = reports.user) + 1,"
+            " report, version, status, updated_at FROM reports WHERE report = ?",
+            (id,),
+        )
+
+
+def test_an_event_that_no_notice_told_of_is_found_by_the_recheck(start_server):
+    server = start_server({"store": STORE, "reports.recheck": "100ms"})
+    user = ReportUser(server)
+    report = user.create()["reportId"]
+    streams = [user.opened() for _ in range(5)]
+    put_event_behind_the_servers_back(server, report, 2, "queued")
+    for stream in streams:
+        assert told(stream.next_event()) == (report, 2, "queued")
+
+
+def test_an_event_that_no_notice_told_of_comes_before_the_next_one(start_server):
+    server = start_server({"store": STORE, "reports.recheck": "1d"})
+    user = ReportUser(server)
+    report = user.create()["reportId"]
+    streams = [user.opened() for _ in range(5)]
+    put_event_behind_the_servers_back(server, report, 2, "queued")
+    user.change(report, "processing")
+    for stream in streams:
+        assert [told(event) for event in stream.take(2)] == [(report, 2, "queued"), (report, 3, "processing")]
 
 
 # A file that is not as it should be

@@ -1,8 +1,11 @@
 """V4's streams: what a watcher of reports is told, and where a stream goes on after it was cut."""
 
+import contextlib
+import itertools
 import json
 import re
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -293,6 +296,23 @@ def test_an_id_longer_than_any_is_400(server, user):
     assert server.get(user.path("sse"), {"Last-Event-ID": "x" * 1025}).status == 400
 
 
+def test_a_watcher_that_does_not_read_is_ended_and_comes_back_for_the_rest(start_server):
+    server = start_server({"stream.buffer": "16KiB"})
+    user = ReportUser(server)
+    report = user.create()["reportId"]
+    stalled, reading = user.opened(receive_buffer=4096), user.opened()
+    with ThreadPoolExecutor(1) as pool:
+        rest = pool.submit(reading.take, 20_000)
+        toggle_often(user, report, 20_000)
+        assert [told(event)[1] for event in rest.result()] == list(range(2, 20_002)), "it delays nobody"
+    server.wait_for_metric("rillgate_stream_ends_total", 1, version="v4", reason="slow_consumer")
+    events = stalled.rest()
+    again = user.stream(last_event_id=stalled.last_event_id)
+    assert again.next_event().type == "stream-open"
+    events += again.take(20_000 - len(events))
+    assert [told(event)[1] for event in events] == list(range(2, 20_002))
+
+
 # Events that are kept for a time only
 
 
@@ -431,3 +451,29 @@ def test_drain_ends_streams_kindly_and_loses_no_change_that_was_answered(start_s
         server.start()
         now = user.report(last["reportId"])
         assert now["version"] - last["version"] in (0, 1), "at most the request that got no answer came on top"
+
+
+@pytest.mark.parametrize("store", ["memory", "sqlite:reports.db"])
+def test_a_stream_that_opens_as_the_drain_begins_is_ended_kindly_or_refused(start_server, store):
+    """The store is asked before a V4 stream opens, so the drain can begin between the two."""
+    server = start_server({"store": store, "drain.period": "500ms", "limits.streams-per-user": 0})
+    user = ReportUser(server)
+    user.create()
+
+    def open_until_refused(streams):
+        with contextlib.suppress(OSError, Closed):
+            while len(streams) < 500:
+                streams.append(user.stream(headers=BROWSER))
+
+    with ThreadPoolExecutor(8) as pool:
+        opened = [[] for _ in range(8)]
+        opening = [pool.submit(open_until_refused, streams) for streams in opened]
+        server.wait_for_metric("rillgate_streams", lambda count: count > 100, version="v4")
+        server.process.send_signal(signal.SIGTERM)
+        for one in opening:
+            one.result()
+    began = time.monotonic()
+    for stream in itertools.chain.from_iterable(opened):
+        assert stream.rest()[-1].type == "stream-close"
+    assert server.wait_for_exit()[0] == 0
+    assert time.monotonic() - began < 4, "none was left over for the end of the grace"

@@ -100,7 +100,7 @@ class ReportUser:
 
 
 def table_of(server):
-    """The server's own table: a repeat of the present status is always refused, and the refusal says what is allowed."""
+    """The server's own table: a repeat of the present status is refused, and the refusal says what is allowed."""
     user, table = ReportUser(server), {}
     for status in STATUSES:
         response = user.put(user.create_at(status)["reportId"], status)

@@ -116,7 +116,8 @@ WriteTables::WriteTables(Database& database, WallClock clock)
       update_report_(database,
                      "UPDATE reports SET status = ?, version = ?, updated_at = ? WHERE user = ? AND report = ?"),
       put_change_(database, "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-      probe_(database, "UPDATE store SET id = id") {}
+      remove_report_(database, "DELETE FROM reports WHERE user = ? AND report = ?"),
+      remove_change_(database, "DELETE FROM changes WHERE user = ? AND seq = ?") {}
 
 std::optional<ReportId> WriteTables::find_key(const UserId& user, const IdempotencyKey& key, Time now) {
   Rows rows = key_.run(user, std::string_view(key.text()));
@@ -168,6 +169,15 @@ Outcome<Change> WriteTables::change(const ChangeRequest& request) {
   if (!after) return std::unexpected(after.error());
   update_report_.execute(after->status, after->version, after->updated_at, after->user, after->id);
   return record(*after, next(tip.newest), request.source);
+}
+
+void WriteTables::probe() {
+  const Report impossible{};  // no report has this id, and no event the number 0
+  put_report_.execute(impossible.user, impossible.id, impossible.status, impossible.version, impossible.created_at,
+                      impossible.updated_at);
+  static_cast<void>(record(impossible, EventSeq{0}, std::nullopt));
+  remove_change_.execute(impossible.user, EventSeq{0});
+  remove_report_.execute(impossible.user, impossible.id);
 }
 
 }  // namespace rillgate::reports::impl

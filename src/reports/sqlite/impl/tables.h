@@ -51,8 +51,8 @@ class WriteTables {
   /// Checks first and writes then, so a refusal leaves no trace in a transaction shared with others.
   [[nodiscard]] Outcome<Change> create(const UserId& user, const std::optional<IdempotencyKey>& key);
   [[nodiscard]] Outcome<Change> change(const ChangeRequest& request);
-  /// Writes a page of the file as it was.
-  void probe() { probe_.execute(); }
+  /// Makes a report that cannot be and removes it: the transaction writes as many pages as a real change does.
+  void probe();
 
  private:
   [[nodiscard]] std::optional<ReportId> find_key(const UserId& user, const IdempotencyKey& key, Time now);
@@ -69,7 +69,8 @@ class WriteTables {
   Statement put_report_;
   Statement update_report_;
   Statement put_change_;
-  Statement probe_;
+  Statement remove_report_;
+  Statement remove_change_;
 };
 
 }  // namespace rillgate::reports::impl
