@@ -40,21 +40,31 @@ struct Client {
   std::string user;
   std::vector<std::string> events = {};  // the model: what was published to this user, broadcasts among them
   std::string last_id = {};
-  std::size_t due = 0;          // index of the event that must come next ...
-  bool may_come_later = false;  // ... or any, after a gap and at the start of `earliest`
+  std::size_t due = 0;           // index of the event that must come next ...
+  bool may_come_again = false;   // ... or any, after a gap and at the start of `earliest`
+  std::size_t losses_until = 0;  // those cover losses among the events up to here
   std::unique_ptr<class FuzzStream> stream = {};
 
   void read(std::string_view payload) {
     const std::size_t id = payload.find("id: ");
     if (id == std::string_view::npos) return;  // a comment, or the last block
     last_id = payload.substr(id + 4, payload.find('\n', id) - id - 4);
-    may_come_later |= payload.starts_with("event: stream-gap");
+    if (payload.starts_with("event: stream-gap")) allow_losses();
     if (id != 0) return;  // a block of the hub's own
     const std::size_t data = payload.find("data: ") + 6;
     const auto at = std::ranges::find(events, payload.substr(data, payload.size() - data - 2));
-    require(at != events.end() && (may_come_later || at == events.begin() + static_cast<std::ptrdiff_t>(due)));
-    may_come_later = false;
-    due = static_cast<std::size_t>(at - events.begin()) + 1;
+    const auto index = static_cast<std::size_t>(at - events.begin());
+    require(index < events.size());
+    require(index == due || may_come_again || (index > due && index <= losses_until));
+    may_come_again = false;
+    due = index + 1;
+  }
+  void allow_losses() {
+    may_come_again = true;
+    losses_until = events.size();
+  }
+  [[nodiscard]] bool has_everything() const {
+    return may_come_again || due == events.size() || events.size() <= losses_until;
   }
 };
 
@@ -156,10 +166,10 @@ class World {
     hub::Resume resume;
     if (how % 8 == 0) {
       resume.from = hub::Resume::From::kEarliest;
-      client.may_come_later = true;
+      client.allow_losses();
     } else if (how % 8 == 1 || id.empty()) {
       client.due = client.events.size();
-      client.may_come_later = false;
+      client.may_come_again = false;
     } else {
       resume = {.from = hub::Resume::From::kId, .id = id};
     }
@@ -190,7 +200,7 @@ class World {
         if (hub_.writable(*client.stream)) flush(*client.stream);
       }
       if (client.stream == nullptr) continue;  // it was being finished
-      require(client.may_come_later || client.due == client.events.size());
+      require(client.has_everything());
       require(hub_.detach(*client.stream, hub::End::kClient));
       client.stream.reset();
     }

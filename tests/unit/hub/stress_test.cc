@@ -25,12 +25,16 @@ constexpr int kClients = 12;
 constexpr int kPublishers = 3;
 constexpr int kEventsOfEach = 10'000;
 
-/// What one client has seen over all its streams: numbers of events, and kGap where it was told of a loss. Written by
-/// whoever holds the token of its stream, read by the owner when nobody else can.
+/// What one client has seen over all its streams, written by whoever holds the token of its stream, read by the owner
+/// when nobody else can.
 struct Client {
-  static constexpr std::uint64_t kGap = 0;
+  enum class Kind : std::uint8_t { kOpen, kGap, kEvent };
+  struct Seen {
+    Kind kind;
+    std::uint64_t seq;
+  };
   std::string user;
-  std::vector<std::uint64_t> seen = {};
+  std::vector<Seen> seen = {};
   std::string last_id = {};
   class StressStream* stream = nullptr;
 };
@@ -55,8 +59,10 @@ class StressStream final : public Stream {
     if (id == std::string_view::npos) return;
     const std::string_view line = payload.substr(id, payload.find('\n', id) - id);
     client.last_id = line.substr(4);
-    if (payload.starts_with("event: stream-gap")) client.seen.push_back(Client::kGap);
-    if (payload.starts_with("id: ")) client.seen.push_back(std::stoull(client.last_id.substr(2)));
+    const std::uint64_t seq = std::stoull(client.last_id.substr(2));
+    if (payload.starts_with("event: stream-open")) client.seen.push_back({Client::Kind::kOpen, seq});
+    if (payload.starts_with("event: stream-gap")) client.seen.push_back({Client::Kind::kGap, seq});
+    if (payload.starts_with("id: ")) client.seen.push_back({Client::Kind::kEvent, seq});
   }
   std::minstd_rand random_;
 };
@@ -103,16 +109,20 @@ class Stress {
       all.insert(all.end(), broadcasts.begin(), broadcasts.end());
       std::ranges::sort(all);
       ASSERT_EQ(std::ranges::adjacent_find(all), all.end()) << "a number was given twice";
-      std::size_t due = SIZE_MAX;  // index of the event that must come next; unknown at first and after a gap
-      for (const std::uint64_t seq : client.seen) {
-        if (seq == Client::kGap) {
-          due = SIZE_MAX;
+      std::size_t due = 0;       // index of the event that must come next
+      bool may_be_lost = false;  // a gap covers what is missing among the events that follow on its stream
+      for (const auto& [kind, seq] : client.seen) {
+        const auto at = std::ranges::lower_bound(all, seq + (kind == Client::Kind::kEvent ? 0 : 1));
+        const auto index = static_cast<std::size_t>(at - all.begin());
+        if (kind != Client::Kind::kEvent) {
+          ASSERT_TRUE(kind == Client::Kind::kGap || index == due || &seq == &client.seen.front().seq)
+              << client.user << " resumed at its event " << index << " instead of " << due;
+          may_be_lost = kind == Client::Kind::kGap;
+          due = index;
           continue;
         }
-        const auto at = std::ranges::lower_bound(all, seq);
-        ASSERT_TRUE(at != all.end() && *at == seq) << seq << " was not published to " << client.user;
-        const auto index = static_cast<std::size_t>(at - all.begin());
-        ASSERT_TRUE(due == SIZE_MAX || index == due)
+        ASSERT_TRUE(index < all.size() && all[index] == seq) << seq << " was not published to " << client.user;
+        ASSERT_TRUE(index == due || (may_be_lost && index > due))
             << client.user << " saw its event " << index << " instead of " << due;
         due = index + 1;
       }

@@ -97,7 +97,7 @@ TEST(SettingsFile, AnUnknownTableIsOneMistake) {
 }
 
 TEST(SettingsFile, AValueOfTheWrongShapeIsAMistake) {
-  const std::string takes_count = " is no value for threads, which takes a whole number from 0 to 1024";
+  const std::string takes_count = " is no value for threads, which takes a whole number from 0 to 256";
   EXPECT_THAT(mistakes_of("threads = [1]"), ElementsAre("f:1: a list" + takes_count));
   EXPECT_THAT(mistakes_of("[threads]\nx = 1"), ElementsAre("f:1: a table" + takes_count));
   EXPECT_THAT(mistakes_of("[[threads]]\nx = 1"), ElementsAre("f:1: a list" + takes_count));

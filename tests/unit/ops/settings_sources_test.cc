@@ -135,7 +135,7 @@ TEST(SettingsSources, AllMistakesOfTheCommandLineAreToldAtOnce) {
             "\"word\" is no flag; flags are --NAME VALUE, and `rillgate --help` lists them\n"
             "--threads: given twice, as \"x\" and \"2\"; it takes one value\n"
             "--store: the value is missing; --store takes memory, or sqlite:PATH\n"
-            "--threads: \"x\" is no value for threads, which takes a whole number from 0 to 1024\n");
+            "--threads: \"x\" is no value for threads, which takes a whole number from 0 to 256\n");
 }
 
 TEST(SettingsSources, AValueThatIsMissingIsNotTakenFromTheNextFlag) {
@@ -151,7 +151,7 @@ TEST(SettingsSources, AMessageIsOneLineWhateverWasGiven) {
 
 TEST(SettingsSources, AWrongVariableIsAMistakeWithItsName) {
   EXPECT_EQ(stopped({}, {{"RILLGATE_THREADS", "many"}}).err,
-            "RILLGATE_THREADS: \"many\" is no value for threads, which takes a whole number from 0 to 1024\n");
+            "RILLGATE_THREADS: \"many\" is no value for threads, which takes a whole number from 0 to 256\n");
   EXPECT_EQ(stopped({}, {{"RILLGATE_HISTORY_TTL", ""}}).status, 1);
 }
 
@@ -221,7 +221,7 @@ TEST(Commands, CheckConfigNamesEachMistakeWithItsLine) {
   EXPECT_EQ(exit.out, "");
   EXPECT_EQ(
       exit.err,
-      file.at_line(1, "\"-1\" is no value for threads, which takes a whole number from 0 to 1024\n") +
+      file.at_line(1, "\"-1\" is no value for threads, which takes a whole number from 0 to 256\n") +
           file.at_line(3, "\"many\" is no value for history.size, which takes a whole number from 0 to 1000000000\n"));
 }
 
