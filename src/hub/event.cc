@@ -54,7 +54,7 @@ Ref<Event> Event::fixed(std::string_view payload, std::uint32_t events) {
   Event* const event = allocate(payload.size());
   event->events_ = events;
   event->body_bytes_ = static_cast<std::uint32_t>(payload.size());
-  std::memcpy(event->text() + kFrontRoom, payload.data(), payload.size());
+  payload.copy(event->text() + kFrontRoom, payload.size());
   event->frame_payload(event->text() + kFrontRoom);
   return Ref<Event>::adopt(event);
 }

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstring>
-
 namespace rillgate::sse {
 namespace {
 
@@ -11,8 +9,7 @@ constexpr std::string_view kEvent = "event: ";
 constexpr std::string_view kData = "data: ";
 
 char* put(char* out, std::string_view bytes) {
-  std::memcpy(out, bytes.data(), bytes.size());
-  return out + bytes.size();
+  return out + bytes.copy(out, bytes.size());  // not memcpy: an empty view may have no address
 }
 
 /// Calls `line` for each line of `data`: one more than there are line breaks.
