@@ -169,7 +169,7 @@ class SmallFileSystem:
 
     def __init__(self, path):
         self._path = path
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path], check=True, capture_output=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", path], check=True)
 
     def fill(self, _):
         with contextlib.suppress(OSError), open(self._path / "ballast", "wb", buffering=0) as ballast:
@@ -177,7 +177,7 @@ class SmallFileSystem:
                 ballast.write(bytes(1024))
 
     def make_room(self, _):
-        (self._path / "ballast").unlink()
+        subprocess.run(["mount", "-o", "remount,size=64m", self._path], check=True)
 
     def remove(self):
         subprocess.run(["umount", self._path], check=True)

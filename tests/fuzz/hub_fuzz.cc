@@ -169,6 +169,7 @@ class World {
       client.allow_losses();
     } else if (how % 8 == 1 || id.empty()) {
       client.due = client.events.size();
+      client.last_id.clear();  // it begins anew
       client.may_come_again = false;
     } else {
       resume = {.from = hub::Resume::From::kId, .id = id};
