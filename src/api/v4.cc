@@ -228,7 +228,7 @@ void create_report(Services& services, http::Exchange& exchange) {
   std::optional<reports::IdempotencyKey> key;
   if (const auto field = exchange.request().field("Idempotency-Key")) {
     auto parsed = reports::IdempotencyKey::parse(*field);
-    if (!parsed) return exchange.respond(http::problem(400, "the field Idempotency-Key: " + parsed.error().what));
+    if (!parsed) return exchange.respond(http::problem(400, parsed.error().what));
     key = *std::move(parsed);
   }
   services.reports->create(*user, std::move(key),
