@@ -29,7 +29,7 @@ GOOD = {
     "src/hub/hub.h": '// Hub.\n#include <mutex>\n#include "sse/encoder.h"\n',
     "src/reports/sqlite/store.cc": "#include <sqlite3.h>\n",
     "src/app/main.cc": '#include "hub/hub.h"\n',
-    "docs/notes.md": "Read /proc/self/status, ./work/x and ../home/y; see https://example.org/home/page\n",
+    "docs/notes.md": "Read /proc/self/status, ./build/x and ../home/y; see https://example.org/home/page\n",
     "web/package-lock.json": json.dumps({"packages": {"": {}, "node_modules/a": {"version": "1.0.0"}}}),
 }
 
