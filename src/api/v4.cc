@@ -4,9 +4,10 @@
 
 #include <boost/json.hpp>
 
-#include "api/names.h"
+#include "api/messages.h"
 #include "api/open_stream.h"
 #include "api/parameters.h"
+#include "base/names.h"
 #include "base/text.h"
 
 namespace rillgate::api {
@@ -107,15 +108,6 @@ reports::Done<Result> answering(Services& services, http::Exchange& exchange, Re
     if (failure != nullptr) services.note_store(failure);  // that it is back, a probe finds out
     responder.respond(result ? render(*result) : answer(result.error()));
   };
-}
-
-/// True: answered, since the node changes nothing any more.
-bool answered_while_draining(const Services& services, http::Exchange& exchange) {
-  if (!services.refuses_posts) return false;
-  http::Response response = http::problem(503, "the node is draining; ask another one, or this one after its restart");
-  response.field("Retry-After", "5");
-  exchange.respond(std::move(response));
-  return true;
 }
 
 Checked<reports::ListRequest> list_request(const http::Request& request) {

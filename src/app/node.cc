@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <latch>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "api/open_stream.h"
 #include "api/operations.h"
 #include "api/services.h"
+#include "app/kafka_feeds.h"
 #include "reports/memory/memory_store.h"
 #include "reports/sqlite/sqlite_store.h"
 #include "sse/encode.h"
@@ -125,14 +127,24 @@ struct Node::Parts {
                                 .comment = hub::Event::fixed(sse::comment(settings.keepalive.text))},
                  .v1{"v1", hub_options(settings, epoch), budget},
                  .v2{"v2", hub_options(settings, epoch), budget},
-                 .v3{"v3", hub_options(settings, epoch), budget},
+                 .v3{"v3", hub_options(settings, epoch), budget,
+                     settings.kafka.brokers.empty() ? nullptr : std::make_unique<hub::Log>()},
                  .v4{"v4", hub_options(settings, epoch), budget},
+                 .feeds = {},
+                 .v3_publisher = {},
+                 .topic_feeds = {},
                  .store = {},
                  .report_watch = {},
                  .reports = {},
                  .web = {},
                  .store_seconds = {},
-                 .crowded = [this] { return public_server && public_server->crowded(); }} {}
+                 .crowded = [this] { return public_server && public_server->crowded(); }} {
+    for (const ops::Settings::Kafka::Feed& feed : settings.kafka.feeds) {
+      services.feeds.push_back(std::make_unique<api::Namespace>(
+          "feeds/" + feed.name_space, hub_options(settings, epoch), budget, std::make_unique<hub::Log>()));
+    }
+    if (!settings.kafka.brokers.empty()) kafka.emplace(services);
+  }
 
   const ops::Settings& settings;
   ops::Logger& log;
@@ -142,6 +154,7 @@ struct Node::Parts {
   api::AddressLimits addresses;
   const std::string epoch;
   api::Services services;
+  std::optional<KafkaFeeds> kafka;
   std::vector<std::unique_ptr<io::Reactor>> reactors;
   std::unique_ptr<api::Api> public_api;
   std::unique_ptr<api::Api> admin_api;
@@ -244,6 +257,7 @@ std::expected<void, Error> Node::start() {
   }
   for (const auto& reactor : parts.reactors) parts.threads.emplace_back([&reactor = *reactor] { reactor.run(); });
   parts.reactors.front()->post([&parts] { parts.sweeper->start(); });
+  if (parts.kafka) parts.kafka->start();
   parts.public_server->start();
   if (parts.admin_server) parts.admin_server->start();
   return {};
@@ -293,6 +307,7 @@ void Node::stop() {
       stream.cut();
     }
   });
+  if (parts.kafka) parts.kafka->stop();
   parts.services.store->close();  // what was accepted is stored, and its answers are on their way
   for (http::Server* server : {parts.public_server.get(), parts.admin_server.get()}) {
     if (server == nullptr) continue;

@@ -8,6 +8,7 @@
 #include <limits>
 #include <span>
 
+#include "base/names.h"
 #include "base/text.h"
 
 namespace rillgate::ops {
@@ -267,6 +268,60 @@ Kind<std::string> store_location() {
                 constexpr std::string_view kSqlite = "sqlite:";
                 const bool has_path = text.starts_with(kSqlite) && text.size() > kSqlite.size();
                 if ((text != "memory" && !has_path) || has_control_characters(text)) return false;
+                target = text;
+                return true;
+              },
+          .show = [](const std::string& value) { return value; }};
+}
+
+Kind<std::string> brokers() {
+  return {.placeholder = "BROKERS",
+          .accepts = "HOST:PORT, several parted by commas; or nothing, for no Kafka",
+          .read =
+              [](std::string_view text, std::string& target) {
+                constexpr std::string_view kBlanks = " \t";
+                const bool has_gap = text.starts_with(',') || text.ends_with(',') || text.contains(",,");
+                if (has_gap || has_control_characters(text) || text.find_first_of(kBlanks) != std::string_view::npos) {
+                  return false;
+                }
+                target = text;
+                return true;
+              },
+          .show = [](const std::string& value) { return value.empty() ? "none" : value; }};
+}
+
+Kind<std::string> topic() {
+  return {.placeholder = "TOPIC",
+          .accepts = "1 to 249 letters, digits, dots, underscores and hyphens",
+          .read =
+              [](std::string_view text, std::string& target) {
+                if (!is_topic_name(text)) return false;
+                target = text;
+                return true;
+              },
+          .show = [](const std::string& value) { return value; }};
+}
+
+Kind<std::string> topic_suffix() {
+  return {.placeholder = "SUFFIX",
+          .accepts = "1 to 30 letters, digits, dots, underscores and hyphens",
+          .read =
+              [](std::string_view text, std::string& target) {
+                constexpr std::size_t kBytesMax = 30;
+                if (text.size() > kBytesMax || !is_topic_name("x" + std::string(text)) || text.empty()) return false;
+                target = text;
+                return true;
+              },
+          .show = [](const std::string& value) { return value; }};
+}
+
+Kind<std::string> group_name() {
+  return {.placeholder = "NAME",
+          .accepts = "1 to 249 bytes without control characters",
+          .read =
+              [](std::string_view text, std::string& target) {
+                constexpr std::size_t kBytesMax = 249;
+                if (text.empty() || text.size() > kBytesMax || has_control_characters(text)) return false;
                 target = text;
                 return true;
               },
