@@ -49,11 +49,19 @@ void read_start(reports::ReportStore& store, const reports::UserId& user, const 
   if (!asked) {
     store.newest_seq(user, [done = std::move(done)](std::expected<EventSeq, reports::ReportError> newest) mutable {
       if (!newest) return done(std::unexpected(newest.error()));
-      done(reports::EventPage{.events = {}, .newest = *newest, .oldest = {}});
+      done(reports::EventPage{.events = {}, .newest = *newest});
     });
     return;
   }
-  const EventSeq after = asked_seq(store.id(), asked).value_or(kBeforeAll);
+  if (store.id() == nullptr) {
+    // Which ids are the store's own is not known before it has answered; any answer will do.
+    store.newest_seq(user, [&store, user, asked, done = std::move(done)](auto newest) mutable {
+      if (!newest) return done(std::unexpected(std::move(newest.error())));
+      read_start(store, user, asked, std::move(done));
+    });
+    return;
+  }
+  const EventSeq after = asked_seq(*store.id(), asked).value_or(kBeforeAll);
   auto take = [&store, user, after, done = std::move(done)](auto page) mutable {
     if (!page || page->newest >= after) return done(std::move(page));
     // Never given out: the store was put back to an older copy. What it has follows a gap.
@@ -138,7 +146,7 @@ void ReportWatchers::on_time(io::Time now) {
 // ---- ReportWatch
 
 ReportWatch::ReportWatch(hub::Hub& hub, const std::vector<std::unique_ptr<StreamOwner>>& owners,
-                         const reports::StoreId& store, std::chrono::milliseconds recheck)
+                         const reports::ReportStore& store, std::chrono::milliseconds recheck)
     : hub_(hub), store_(store) {
   for (const auto& owner : owners) watchers_.push_back(std::make_unique<ReportWatchers>(*owner, recheck));
 }
@@ -149,7 +157,7 @@ void ReportWatch::on_event(const reports::UserId& user, const reports::ReportEve
   for (const auto& watchers : watchers_) {
     if (!watchers->any()) continue;
     if (!frame) {
-      frame = hub::Event::fixed(event_block(store_, user, event), 1);
+      frame = hub::Event::fixed(event_block(*store_.id(), user, event), 1);
       frame->published = std::chrono::steady_clock::now();
     }
     watchers->owner().reactor.post(
@@ -222,7 +230,7 @@ void ReportStream::on_page(const std::expected<reports::EventPage, reports::Repo
     owner().reactor.start(*this, owner().reactor.now() + kRetryPause);
     return;
   }
-  const reports::StoreId& store = options_.store.id();
+  const reports::StoreId& store = *options_.store.id();
   std::string blocks;
   std::uint32_t events = 0;
   for (const reports::ReportEvent& event : page->events) {

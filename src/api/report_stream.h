@@ -72,8 +72,8 @@ class ReportWatchers final : public io::Timer {
 /// Brings each announced event to the reactors that have V4 streams.
 class ReportWatch final : public reports::ReportListener {
  public:
-  /// `hub` and `owners` outlive it.
-  ReportWatch(hub::Hub& hub, const std::vector<std::unique_ptr<StreamOwner>>& owners, const reports::StoreId& store,
+  /// `hub`, `owners` and `store` outlive it.
+  ReportWatch(hub::Hub& hub, const std::vector<std::unique_ptr<StreamOwner>>& owners, const reports::ReportStore& store,
               std::chrono::milliseconds recheck);
 
   void on_event(const reports::UserId& user, const reports::ReportEvent& event) override;
@@ -81,7 +81,7 @@ class ReportWatch final : public reports::ReportListener {
 
  private:
   hub::Hub& hub_;
-  const reports::StoreId store_;
+  const reports::ReportStore& store_;
   std::vector<std::unique_ptr<ReportWatchers>> watchers_;  // by the owner's index
 };
 

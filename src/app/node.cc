@@ -210,8 +210,8 @@ std::expected<void, Error> Node::Parts::open_store() {
   } else {
     services.store = reports::make_memory_store(std::move(options));
   }
-  services.report_watch = std::make_unique<api::ReportWatch>(services.v4.hub, services.owners, services.store->id(),
-                                                             settings.reports.recheck);
+  services.report_watch =
+      std::make_unique<api::ReportWatch>(services.v4.hub, services.owners, *services.store, settings.reports.recheck);
   services.reports = std::make_unique<reports::ReportService>(*services.store, *services.report_watch);
   readiness.up("store");
   return {};
