@@ -88,6 +88,18 @@ std::optional<Network> read_network(std::string_view text) {
   return Network{std::move(*ip), static_cast<unsigned>(*prefix)};
 }
 
+bool is_lower_digit_or_hyphen(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+bool is_of_table_name(char c) {
+  return is_lower_digit_or_hyphen(c) || (c >= 'A' && c <= 'Z') || c == '_' || c == '.';
+}
+
+bool consists_of(std::string_view text, bool (*accepts)(char)) {
+  return std::ranges::all_of(text, accepts);
+}
+
 /// As a browser writes it (RFC 6454, section 6.2): else the entry would never match.
 bool is_origin(std::string_view text) {
   const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
@@ -261,16 +273,57 @@ Kind<std::string> comment_text() {
 
 Kind<std::string> store_location() {
   return {.placeholder = "STORE",
-          .accepts = "memory, or sqlite:PATH",
+          .accepts = "memory, sqlite:PATH, or dynamodb",
           .read =
               [](std::string_view text, std::string& target) {
                 constexpr std::string_view kSqlite = "sqlite:";
                 const bool has_path = text.starts_with(kSqlite) && text.size() > kSqlite.size();
-                if ((text != "memory" && !has_path) || has_control_characters(text)) return false;
+                if ((text != "memory" && text != "dynamodb" && !has_path) || has_control_characters(text)) return false;
                 target = text;
                 return true;
               },
           .show = [](const std::string& value) { return value; }};
+}
+
+Kind<std::string> endpoint() {
+  return {.placeholder = "URL",
+          .accepts = "http://HOST:PORT or https://HOST, without a path",
+          .read =
+              [](std::string_view text, std::string& target) {
+                if (text.ends_with('/')) text.remove_suffix(1);
+                if (!text.starts_with("http://") && !text.starts_with("https://")) return false;
+                if (!is_origin(text)) return false;
+                target = text;
+                return true;
+              },
+          .show = [](const std::string& value) { return value.empty() ? "none" : value; }};
+}
+
+Kind<std::string> region() {
+  static constexpr std::size_t kBytesMax = 32;
+  return {.placeholder = "REGION",
+          .accepts = "a region's name such as eu-central-1: lower-case letters, digits and hyphens",
+          .read =
+              [](std::string_view text, std::string& target) {
+                if (text.empty() || text.size() > kBytesMax || !consists_of(text, is_lower_digit_or_hyphen))
+                  return false;
+                target = text;
+                return true;
+              },
+          .show = [](const std::string& value) { return value; }};
+}
+
+Kind<std::string> table_prefix() {
+  static constexpr std::size_t kBytesMax = 200;  // of the 255 that a table's name may have
+  return {.placeholder = "PREFIX",
+          .accepts = fmt::format("up to {} letters, digits, underscores, hyphens and dots", kBytesMax),
+          .read =
+              [](std::string_view text, std::string& target) {
+                if (text.size() > kBytesMax || !consists_of(text, is_of_table_name)) return false;
+                target = text;
+                return true;
+              },
+          .show = [](const std::string& value) { return value.empty() ? "none" : value; }};
 }
 
 Kind<std::string> folder(std::string empty_shown) {
