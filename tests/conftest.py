@@ -19,11 +19,11 @@ def start_server(tmp_path):
     servers = []
     numbers = itertools.count(1)
 
-    def start(settings=None, **options):
+    def start(settings=None, until="/readyz", **options):
         directory = tmp_path / f"server-{next(numbers)}"
         directory.mkdir()
         servers.append(Server(directory, settings, **options))
-        return servers[-1].start()
+        return servers[-1].start(until)
 
     yield start
     failures = [failure for server in servers if (failure := server.stop_and_find_faults())]
