@@ -122,10 +122,13 @@ class JavaServer:
     def start(self):
         return self.spawn().wait_until_ready()
 
-    def stop(self, how=signal.SIGTERM):
-        """Ends the process in good order, or at once with SIGKILL."""
-        if self.process.poll() is None:
-            self.process.send_signal(how)
+    def stop(self, how=signal.SIGTERM, within=30):
+        """Ends the process in good order, or at once with SIGKILL, also when it does not end in good order."""
+        self.process.send_signal(how)
+        try:
+            self.process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
             self.process.wait()
 
     def log(self):

@@ -28,13 +28,14 @@ _PORT, _CONTROLLER_PORT = 9092, 9093
 _LOGGER = "-Dorg.slf4j.simpleLogger"
 _READY = "Kafka Server started"
 
-# One thing at a time, and back at once after a kill, where the defaults wait for what a large cluster may need.
+# Small, and back at once after a kill, where the defaults are for what a large cluster may need.
 _SETTINGS = {
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PLAINTEXT6:PLAINTEXT,CONTROLLER:PLAINTEXT",
     "offsets.topic.num.partitions": 4,
     "transaction.state.log.num.partitions": 4,
+    "log.cleaner.dedupe.buffer.size": 4 << 20,
     "group.initial.rebalance.delay.ms": 0,
     "broker.session.timeout.ms": 1000,
     "broker.heartbeat.interval.ms": 200,
@@ -84,6 +85,10 @@ class Broker(JavaServer):
         self._file.write_text("".join(lines))
         if not (self._data / "meta.properties").exists():
             self._format(cluster_id or new_cluster_id())
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
 
     @staticmethod
     def _listeners(host, port, controller_port):
