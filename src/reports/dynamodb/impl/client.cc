@@ -145,13 +145,9 @@ Task<bool> Client::pause(int attempt, SteadyTime deadline) {
 }
 
 Task<Client::Answer> Client::call(std::string_view operation, std::string parameters, SteadyTime deadline) {
-  bool is_perhaps_made = false;
   for (int number = 1;; ++number) {
     Answer answer = co_await attempt(operation, parameters, clipped(deadline));
     if (answer) co_return answer;
-    // Also what is refused at last may have been made by an attempt before.
-    is_perhaps_made = is_perhaps_made || answer.error().is_perhaps_made;
-    answer.error().is_perhaps_made = is_perhaps_made;
     if (!passes_by_itself(answer.error().fault) || number == kAttemptsMax) co_return answer;
     const bool may_go_on = co_await pause(number + 1, deadline);
     if (!may_go_on) co_return answer;
@@ -171,20 +167,16 @@ Task<Client::Answer> Client::attempt(std::string_view operation, const std::stri
   request.signing = Signing{region_, std::move(credentials->key_id), std::move(credentials->secret)};
   const HttpAnswer answer = co_await loop_.fetch(std::move(request));
 
-  if (answer.failure != HttpAnswer::Failure::kNone) {
-    co_return std::unexpected(
-        CallError{Fault::kUnreachable, answer.reason, answer.failure == HttpAnswer::Failure::kNoAnswer});
-  }
+  if (answer.failure) co_return std::unexpected(CallError{Fault::kUnreachable, *answer.failure});
   if (answer.status != 200) {
     CallError error = error_of(answer.status, answer.body);
-    error.is_perhaps_made = error.fault == Fault::kService;
     if (error.fault == Fault::kExpired) credentials_.reject();
     co_return std::unexpected(std::move(error));
   }
   boost::json::error_code error;
   boost::json::value body = boost::json::parse(answer.body, error);
   if (error || !body.is_object()) {
-    co_return std::unexpected(CallError{Fault::kService, "an answer 200 that is not JSON", true});
+    co_return std::unexpected(CallError{Fault::kService, "an answer 200 that is not JSON"});
   }
   co_return std::move(body.get_object());
 }

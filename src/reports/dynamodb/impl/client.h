@@ -32,8 +32,7 @@ enum class Fault {
 
 struct CallError {
   Fault fault{};
-  std::string what;              // DynamoDB's own words, or libcurl's
-  bool is_perhaps_made = false;  // an attempt was sent whose outcome is not known
+  std::string what;  // DynamoDB's own words, or libcurl's
 };
 
 /// What an answer of DynamoDB's other than 200 means.

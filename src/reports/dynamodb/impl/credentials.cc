@@ -20,10 +20,10 @@ using std::chrono::steady_clock;
 constexpr std::streamsize kFileBytesMax = 1 << 20;
 /// Files do not say when their content expires.
 constexpr seconds kFileRead{60};
-/// Before they expire.
+/// Before they expire, if they live long enough for that; else at half of their time.
 constexpr seconds kRefreshAhead{300};
-/// After a look that found nothing new, while the old ones hold.
-constexpr seconds kRefreshAgain{15};
+/// After a look that found nothing new, while the old ones hold; also the shortest time between two looks.
+constexpr seconds kRefreshAgain{1};
 constexpr std::chrono::milliseconds kContainerTime{2'000};
 constexpr int kContainerAttempts = 3;
 
@@ -64,6 +64,10 @@ std::string text_member(const boost::json::object& object, const char* name) {
   const boost::json::value* const member = object.if_contains(name);
   if (member == nullptr || !member->is_string()) return {};
   return {member->get_string().data(), member->get_string().size()};
+}
+
+seconds time_to_refresh(seconds left) {
+  return std::max(std::max(left - kRefreshAhead, left / 2), kRefreshAgain);
 }
 
 /// The host of an http address, without port.
@@ -159,9 +163,7 @@ Task<std::expected<Credentials, Error>> CredentialSource::get(SteadyTime deadlin
   const auto now = std::chrono::floor<seconds>(std::chrono::system_clock::now());
   failure_.reset();
   if (found) {
-    seconds good = kFileRead;
-    if (found->expires) good = std::max(*found->expires - now - kRefreshAhead, kRefreshAgain);
-    look_again_ = steady_clock::now() + good;
+    look_again_ = steady_clock::now() + (found->expires ? time_to_refresh(*found->expires - now) : kFileRead);
     held_ = *std::move(found);
   } else if (held_ && held_->expires && *held_->expires > now) {
     look_again_ = steady_clock::now() + kRefreshAgain;
@@ -199,8 +201,8 @@ Task<std::expected<ExpiringCredentials, Error>> CredentialSource::ask_container(
       request.headers.push_back("Authorization: " + *token);
     }
     const HttpAnswer answer = co_await loop_.fetch(std::move(request));
-    if (answer.failure != HttpAnswer::Failure::kNone) {
-      reason = answer.reason;
+    if (answer.failure) {
+      reason = *answer.failure;
     } else if (auto found = answer.status == 200 ? container_credentials(answer.body) : std::nullopt) {
       co_return *std::move(found);
     } else {

@@ -27,12 +27,6 @@ HeaderList header_list(const std::vector<std::string>& headers) {
   return list;
 }
 
-/// Whether the peer cannot have seen the whole request.
-bool is_not_sent(CURLcode code) {
-  return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY ||
-         code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION;
-}
-
 }  // namespace
 
 /// A handle of libcurl's with what it points to; used again and again.
@@ -148,8 +142,7 @@ void Loop::end_pauses() {
 }
 
 void Loop::answer_late(Fetch& fetch) {
-  fetch.answer_.failure = HttpAnswer::Failure::kNotSent;
-  fetch.answer_.reason = "it is too slow for what is asked of it";
+  fetch.answer_.failure = "it is too slow for what is asked of it";
   fetch.waiting_.resume();
 }
 
@@ -190,11 +183,7 @@ void Loop::end_transfers() {
     if (code == CURLE_OK) {
       curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer.status);
     } else {
-      // A connection that timed out while it was made has sent nothing.
-      curl_off_t sent = 0;
-      curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
-      answer.failure = is_not_sent(code) || sent == 0 ? HttpAnswer::Failure::kNotSent : HttpAnswer::Failure::kNoAnswer;
-      answer.reason = curl_easy_strerror(code);
+      answer.failure = curl_easy_strerror(code);
     }
     curl_multi_remove_handle(multi_.get(), easy);
     free_.push_back(transfer);

@@ -38,10 +38,10 @@ struct HttpRequest {
   SteadyTime deadline;  // answered by then, also when it could not even begin
 };
 
+/// Whether a request that failed was served is not known: libcurl itself sends one again when a kept connection turns
+/// out to be dead.
 struct HttpAnswer {
-  enum class Failure { kNone, kNotSent, kNoAnswer };  // kNoAnswer: whether it was served is not known
-  Failure failure = Failure::kNone;
-  std::string reason;  // of the failure
+  std::optional<std::string> failure;  // why there is no answer
   long status = 0;
   std::string body;
 };

@@ -50,12 +50,12 @@ Detached Writes::work_off(UserId user) {
   queues_.erase(user);
 }
 
-Task<Called<Items>> Writes::read(const UserId& user, const std::vector<Write>& writes, const Doubts& doubts,
+Task<Called<Items>> Writes::read(const UserId& user, const std::vector<Write>& writes, const Attempts& attempts,
                                  SteadyTime deadline) {
   Keys keys;
   keys.events.insert(tip_key(user));
   for (const Write& write : writes) Turn::add_keys(user, write.request, keys);
-  for (const Doubt& doubt : doubts) keys.events.insert(event_key(user, doubt.first));
+  for (const Attempt& attempt : attempts) keys.events.insert(event_key(user, attempt.first));
   auto items = co_await context_.reads.items(std::move(keys), deadline);
   if (!items) co_return items;
 
@@ -69,13 +69,14 @@ Task<Called<Items>> Writes::read(const UserId& user, const std::vector<Write>& w
 
 Task<Called<Writes::Outcomes>> Writes::turn(const UserId& user, const std::vector<Write>& writes) {
   const SteadyTime deadline = steady_clock::now() + kTurnTime;
-  Doubts doubts;
+  Attempts attempts;
   for (int decision = 1;; ++decision) {
-    auto items = co_await read(user, writes, doubts, deadline);
+    auto items = co_await read(user, writes, attempts, deadline);
     if (!items) co_return std::unexpected(std::move(items.error()));
-    for (Doubt& doubt : doubts) {
-      const auto event = items->find(event_key(user, doubt.first));
-      if (event != items->end() && Item(event->second).text("turn") == doubt.token) co_return std::move(doubt.outcomes);
+    for (Attempt& attempt : attempts) {
+      const auto event = items->find(event_key(user, attempt.first));
+      const bool is_own = event != items->end() && Item(event->second).text("turn") == attempt.token;
+      if (is_own) co_return std::move(attempt.outcomes);
     }
 
     Turn turn(user, *std::move(items), context_.clock(), ids_);
@@ -90,7 +91,7 @@ Task<Called<Writes::Outcomes>> Writes::turn(const UserId& user, const std::vecto
     if (made) co_return outcomes;
     CallError& error = made.error();
     if (error.fault != Fault::kConflict || decision == kDecisionsMax) co_return std::unexpected(std::move(error));
-    if (error.is_perhaps_made) doubts.push_back({turn.first(), token, std::move(outcomes)});
+    attempts.push_back({turn.first(), token, std::move(outcomes)});
     const bool may_go_on = co_await context_.client.pause(decision + 1, deadline);
     if (!may_go_on) co_return std::unexpected(std::move(error));
   }

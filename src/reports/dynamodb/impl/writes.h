@@ -2,9 +2,10 @@
 // one transaction.
 //
 // A turn reads what its requests are about, decides (turn.h), and writes all of it under the condition that nothing of
-// what was read has changed. When another node was faster, it reads and decides again after a jittered pause. When the
-// outcome of a transaction is not known (the answer was lost), the same one is sent again, which DynamoDB applies once
-// within ten minutes; and as its first event carries its token, it is found even by a DynamoDB that has forgotten.
+// what was read has changed. When another node was faster, it reads and decides again after a jittered pause. A
+// transaction whose answer was lost is sent again as it is, and DynamoDB applies it once, as far as it remembers the
+// token. For one that has forgotten (it was started anew, or ten minutes have passed) the refused transaction may have
+// been made by the turn itself; its first event carries the token, and by that the turn knows it for its own.
 #pragma once
 
 #include <chrono>
@@ -46,17 +47,17 @@ class Writes {
 
  private:
   using Outcomes = std::vector<Outcome<Change>>;
-  /// A transaction whose outcome is not known.
-  struct Doubt {
+  /// A transaction that was refused: by another node's change, or by itself.
+  struct Attempt {
     EventSeq first;
     std::string token;
     Outcomes outcomes;
   };
-  using Doubts = std::vector<Doubt>;
+  using Attempts = std::vector<Attempt>;
 
   Detached work_off(UserId user);
   [[nodiscard]] Task<Called<Outcomes>> turn(const UserId& user, const std::vector<Write>& writes);
-  [[nodiscard]] Task<Called<Items>> read(const UserId& user, const std::vector<Write>& writes, const Doubts& doubts,
+  [[nodiscard]] Task<Called<Items>> read(const UserId& user, const std::vector<Write>& writes, const Attempts& attempts,
                                          SteadyTime deadline);
 
   const Context context_;
