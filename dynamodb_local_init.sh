@@ -69,7 +69,7 @@ curl_secrets() {
 call() {
   answer="$(
     curl --silent --show-error --globoff --connect-timeout 5 --max-time 30 \
-      --retry 15 --retry-delay 1 --retry-max-time 20 --retry-connrefused \
+      --retry 10 --retry-delay 1 --retry-max-time 15 --retry-connrefused \
       --aws-sigv4 "aws:amz:$region:dynamodb" --config <(curl_secrets) \
       --header "X-Amz-Target: DynamoDB_20120810.$1" --header "Content-Type: application/x-amz-json-1.0" \
       --data-binary "$2" --write-out '\n%{http_code}' "$endpoint/"

@@ -111,16 +111,21 @@ class ReportStream final : public EventStream, public ListHook<OfUser>, public L
   void on_start() override;
   void on_tick(io::Time now) override;
   void on_idle() override;
+  /// Begins anew when the store has forgotten what this stream was told; true if so.
+  [[nodiscard]] bool began_anew(const reports::EventPage& page);
   void on_page(const std::expected<reports::EventPage, reports::ReportError>& page);
   void send(Ref<hub::Event> event);
 
   const Options options_;
   const reports::UserId user_;
   ReportStart begin_;
+  const reports::StoreId* store_;  // that position_ belongs to; another one when the tables were made anew
   reports::EventSeq position_;     // all up to here is in the stream's queue, or sent
-  reports::EventSeq announced_{};  // the newest event that a notice told of
-  bool live_ = false;              // nothing is lacking: the next notice's event may be sent at once
-  bool idle_ = false;              // the client has taken everything
+  reports::EventSeq reading_after_{};
+  std::optional<std::string> lost_;  // the id of a position that the store no longer has; a gap from there comes next
+  reports::EventSeq announced_{};    // the newest event that a notice told of
+  bool live_ = false;                // nothing is lacking: the next notice's event may be sent at once
+  bool idle_ = false;                // the client has taken everything
   bool reading_ = false;
   io::Time checked_at_{};
   std::shared_ptr<ReportStream*> handle_;  // null once the stream has ended

@@ -1,6 +1,7 @@
 """V4 on a DynamoDB that fails in part: answers that get lost, throttling, faults, tables that do not answer."""
 
 import json
+import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -68,8 +69,6 @@ def test_a_dynamodb_that_forgot_the_token_is_still_known_to_have_made_the_change
 
 
 def test_when_answers_are_lost_at_random_every_answer_is_the_truth(proxy, user, seed):
-    import random
-
     chance = random.Random(seed)
     reports = [user.create()["reportId"] for _ in range(8)]
     stream = user.opened()

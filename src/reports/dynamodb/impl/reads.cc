@@ -291,6 +291,7 @@ Task<Called<EventPage>> Reads::page_after_a_hole(EventsRequest request, SteadyTi
     if (const auto* const found = member<Object>((*both)[1].get_object(), "Item")) following = Item(*found).event();
     break;
   }
+  if (page.newest < request.after) context_.opening.doubt();  // the reader has seen other tables
   if (page.newest <= request.after) co_return page;
 
   EventSeq first = next(request.after);
