@@ -212,7 +212,7 @@ std::expected<void, Error> Node::Parts::open_store() {
   constexpr std::string_view kSqlite = "sqlite:";
   reports::StoreOptions options{.keep = settings.reports.keep};
   if (settings.store.starts_with(kSqlite)) {
-    auto opened = reports::open_sqlite_store(settings.store.substr(kSqlite.size()), std::move(options));
+    auto opened = reports::open_sqlite_store(settings.store.substr(kSqlite.size()), options);
     if (!opened) return std::unexpected(opened.error());
     services.store = *std::move(opened);
   } else if (settings.store == "dynamodb") {

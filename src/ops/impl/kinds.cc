@@ -326,7 +326,7 @@ Kind<std::string> table_prefix() {
           .show = [](const std::string& value) { return value.empty() ? "none" : value; }};
 }
 
-Kind<std::string> folder(std::string empty_shown) {
+Kind<std::string> folder(const std::string& empty_shown) {
   return {.placeholder = "FOLDER",
           .accepts = "the path of a folder",
           .read =

@@ -53,7 +53,7 @@ struct DurationBounds {
 /// The first part of a DynamoDB table's name.
 [[nodiscard]] Kind<std::string> table_prefix();
 /// A folder; empty stands for one that the program finds itself, which `empty_shown` names.
-[[nodiscard]] Kind<std::string> folder(std::string empty_shown);
+[[nodiscard]] Kind<std::string> folder(const std::string& empty_shown);
 
 template <class E>
 [[nodiscard]] Kind<E> choice(const std::vector<std::pair<std::string, E>>& options) {

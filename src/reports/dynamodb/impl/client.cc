@@ -159,7 +159,7 @@ Task<Client::Answer> Client::attempt(std::string_view operation, const std::stri
   if (!credentials) co_return std::unexpected(CallError{Fault::kCredentials, std::move(credentials.error().what)});
 
   HttpRequest request{.url = url_, .body = parameters, .deadline = deadline};
-  request.headers.push_back("Content-Type: application/x-amz-json-1.0");
+  request.headers.emplace_back("Content-Type: application/x-amz-json-1.0");
   request.headers.push_back("X-Amz-Target: DynamoDB_20120810." + std::string(operation));
   if (!credentials->session_token.empty()) {
     request.headers.push_back("X-Amz-Security-Token: " + credentials->session_token);

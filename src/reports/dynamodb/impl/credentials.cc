@@ -70,12 +70,14 @@ seconds time_to_refresh(seconds left) {
   return std::max(std::max(left - kRefreshAhead, left / 2), kRefreshAgain);
 }
 
-/// The host of an http address, without port.
+/// The host of an http address, without port; empty when there is more than host and port.
 std::string_view host_of(std::string_view url) {
   url.remove_prefix(url.find("://") + 3);
-  url = url.substr(0, url.find('/'));
-  if (url.starts_with('[')) return url.substr(0, url.find(']') + 1);
-  return url.substr(0, url.find(':'));
+  url = url.substr(0, url.find_first_of("/?#"));
+  const std::size_t end = url.starts_with('[') ? url.find(']') + 1 : url.find(':');
+  const std::string_view port = end < url.size() ? url.substr(end) : std::string_view{};
+  const bool is_port = port.empty() || (port.starts_with(':') && parse_decimal(port.substr(1)));
+  return is_port ? url.substr(0, end) : std::string_view{};
 }
 
 }  // namespace

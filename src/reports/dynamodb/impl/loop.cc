@@ -19,9 +19,8 @@ using HeaderList = std::unique_ptr<curl_slist, FreeList>;
 HeaderList header_list(const std::vector<std::string>& headers) {
   HeaderList list;
   for (const std::string& header : headers) {
-    curl_slist* const longer = curl_slist_append(list.get(), header.c_str());
+    curl_slist* const longer = curl_slist_append(list.release(), header.c_str());
     if (longer == nullptr) std::abort();  // out of memory
-    static_cast<void>(list.release());
     list.reset(longer);
   }
   return list;

@@ -18,13 +18,13 @@ class Puts {
     add(table, item, "attribute_not_exists(#u)", R"("#u":"user")", "");
   }
   /// `value` typed, as in an item.
-  void if_still(const std::string& table, const std::string& item, std::string_view attribute, std::string value) {
-    add(table, item, "#a = :a", fmt::format(R"("#a":"{}")", attribute), std::move(value));
+  void if_still(const std::string& table, const std::string& item, std::string_view attribute,
+                const std::string& value) {
+    add(table, item, "#a = :a", fmt::format(R"("#a":"{}")", attribute), value);
   }
   void if_absent_or_still(const std::string& table, const std::string& item, std::string_view attribute,
-                          std::string value) {
-    add(table, item, "attribute_not_exists(#u) OR #a = :a", fmt::format(R"("#u":"user","#a":"{}")", attribute),
-        std::move(value));
+                          const std::string& value) {
+    add(table, item, "attribute_not_exists(#u) OR #a = :a", fmt::format(R"("#u":"user","#a":"{}")", attribute), value);
   }
   [[nodiscard]] const std::string& json() const { return json_; }
 
