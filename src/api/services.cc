@@ -19,12 +19,15 @@ std::vector<Namespace*> Services::namespaces() {
 
 void Services::note_store(const reports::Unavailable* failure) {
   const bool is_down = failure != nullptr;
-  if (store_is_down.exchange(is_down) == is_down) return;
   if (is_down) {
-    readiness.down("store", failure->reason);
-    log.error("the report store is down", {{"reason", failure->reason}});
+    readiness.down("store", failure->reason);  // the reason may be another one than before
   } else {
     readiness.up("store");
+  }
+  if (store_is_down.exchange(is_down) == is_down) return;
+  if (is_down) {
+    log.error("the report store is down", {{"reason", failure->reason}});
+  } else {
     log.info("the report store is back");
   }
 }

@@ -205,7 +205,7 @@ void report_stream(Services& services, http::Exchange& exchange) {
           services.v4.hub, owner,
           ReportStream::Options{
               .keep_alive = services.keep_alive, .store = store, .watchers = services.report_watch->on(owner)},
-          user, report_start(user, store.id(), asked, *page, jittered(services.settings.stream.retry)));
+          user, report_start(user, *store.id(), asked, *page, jittered(services.settings.stream.retry)));
       open_stream(services, later, std::move(stream),
                   [&](EventStream& each) { return services.v4.hub.attach_bare(each, user.text()); });
     });
@@ -237,9 +237,9 @@ void list_reports(Services& services, http::Exchange& exchange) {
   if (!request) return exchange.respond(answer(request.error()));
   services.store->list(
       *request, answering<reports::ReportPage>(
-                    services, exchange, [request = *request, store = services.store->id()](const auto& page) {
+                    services, exchange, [request = *request, &store = *services.store](const auto& page) {
                       http::Response response = json(200, reports::reports_json(page.reports));
-                      response.field("Last-Event-ID", reports::Position{store, page.position}.text());
+                      response.field("Last-Event-ID", reports::Position{*store.id(), page.position}.text());
                       if (page.next) {
                         response.field("Link", fmt::format("</v4/reports?user_id={}&limit={}&cursor={}>; rel=\"next\"",
                                                            request.user.text(), request.limit, page.next->text()));

@@ -85,6 +85,11 @@ struct Settings {
     std::chrono::milliseconds keep{0};  // 0 = for good
     std::chrono::milliseconds recheck{30'000};
   } reports;
+  struct Dynamodb {
+    std::string endpoint;  // http(s)://HOST[:PORT]; empty = AWS's for the region
+    std::string region = "us-east-1";
+    std::string table_prefix;
+  } dynamodb;
   struct Drain {
     std::chrono::milliseconds delay{0};
     std::chrono::milliseconds period{5'000};

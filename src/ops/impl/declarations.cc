@@ -56,7 +56,7 @@ std::vector<Setting> declare_all() {
   return {
       SETTING(listen, addresses(), "where clients connect; may be given several times"),
       SETTING(threads, count({0, 256}), "reactor threads; 0 is one per core"),
-      SETTING(store, store_location(), "where reports are kept; in memory they end with the process"),
+      SETTING(store, store_location(), "where reports are kept: in memory (they end with the process), in an SQLite file, or in DynamoDB (several nodes)"),
       SETTING(insecure_no_auth, on_off(), "allow `listen` on an address that other machines reach although no client has to prove who it is"),
 
       SETTING(admin.listen, address(), "moves /healthz, /readyz and /metrics here, off the clients' addresses"),
@@ -83,6 +83,10 @@ std::vector<Setting> declare_all() {
 
       SETTING(reports.keep, duration({0ms, 36'500 * kDay}), "how long the events of a report are kept; 0 is for good"),
       SETTING(reports.recheck, duration({10ms, kDay}), "how often the reports of connected users are looked up in case a notice was lost"),
+
+      SETTING(dynamodb.endpoint, endpoint(), "where DynamoDB is, unless it is AWS's; DynamoDB Local is at http://localhost:8000"),
+      SETTING(dynamodb.region, region(), "the AWS region of the tables"),
+      SETTING(dynamodb.table_prefix, table_prefix(), "stands in front of the tables' names"),
 
       SETTING(drain.delay, duration({0ms, 1h}), "after SIGTERM: time for load balancers to see that /readyz says no, before streams end"),
       SETTING(drain.period, duration({0ms, 1h}), "after SIGTERM: the time over which the ends of streams are spread"),
