@@ -96,8 +96,13 @@ void Server::Connection::work() {
   if (working_) return;
   working_ = true;
   flush();
-  while (state_ == State::kReading && output_.size() - sent_ < kOutputBytesMax && take_input()) {
+  int reads = 0;
+  while (state_ == State::kReading && has_room() && reads < kReadsPerRound && take_input()) {
+    ++reads;
+    if (!has_room()) flush();
   }
+  // What is left is told again, after the others have had their turn.
+  if (state_ == State::kReading && reads == kReadsPerRound) context_.reactor.rewatch(socket_.get(), *this);
   if (state_ != State::kClosed) flush();
   while (state_ == State::kLingering && take_input()) {
   }
@@ -139,7 +144,7 @@ bool Server::Connection::take_input() {
 }
 
 void Server::Connection::take(std::string_view input) {
-  while (!input.empty() && state_ == State::kReading) {
+  while (!input.empty() && state_ == State::kReading && has_room()) {
     input.remove_prefix(parser_.consume(input));
     if (parser_.state() == RequestParser::State::kComplete) {
       handle_request();
@@ -149,7 +154,7 @@ void Server::Connection::take(std::string_view input) {
       output_ += "HTTP/1.1 100 Continue\r\n\r\n";
     }
   }
-  if (!input.empty() && state_ == State::kHandling) unread_.append(input);
+  if (state_ == State::kHandling || state_ == State::kReading) unread_.append(input);
 }
 
 void Server::Connection::handle_request() {
@@ -225,11 +230,14 @@ void Server::Connection::flush() {
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) close();
+      // A reader that is never quite done must not make the part behind it grow for ever.
+      output_.erase(0, std::exchange(sent_, 0));
       return;
     }
     sent_ += static_cast<std::size_t>(sent);
   }
   output_.clear();
+  if (output_.capacity() > kKeptOutputBytesMax) output_.shrink_to_fit();
   sent_ = 0;
   if (!close_when_sent_ || state_ == State::kHandling || state_ == State::kClosed) return;
   if (state_ == State::kReading) {  // the client had shut its direction, and every request is answered
