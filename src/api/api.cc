@@ -203,7 +203,7 @@ void Api::decorate(const http::Request* request, http::Response& response) {
   if (!origin || !is_listed(*origin)) return;
   response.field("Access-Control-Allow-Origin", *origin)
       .field("Access-Control-Allow-Credentials", "true")
-      .field("Access-Control-Expose-Headers", "Last-Event-ID, Location, Link, Retry-After, X-Request-Id");
+      .field("Access-Control-Expose-Headers", "ETag, Last-Event-ID, Location, Link, Retry-After, X-Request-Id");
 }
 
 void Api::on_response(const http::Request* request, int status) {
