@@ -104,7 +104,7 @@ reports::Done<Result> answering(Services& services, http::Exchange& exchange, Re
           begun = std::chrono::steady_clock::now()](std::expected<Result, ReportError> result) mutable {
     services.store_seconds.record(std::chrono::steady_clock::now() - begun);
     const auto* const failure = result ? nullptr : std::get_if<reports::Unavailable>(&result.error());
-    if (failure != nullptr) services.note_store(failure);  // that it is back, a probe finds out
+    if (failure != nullptr && !failure->busy) services.note_store(failure);  // that it is back, a probe finds out
     responder.respond(result ? render(*result) : answer(result.error()));
   };
 }
