@@ -113,9 +113,12 @@ Api::Api(Services& services, Surface surface) : services_(services) {
     routes_.push_back({.path = "/v4/report/history", .get = v4(report_history), .post = {}});
   }
   if (surface != Surface::kPublic) {
-    routes_.push_back({.path = "/healthz", .get = health, .post = {}});
-    routes_.push_back({.path = "/readyz", .get = [&](auto& exchange) { readiness(services, exchange); }, .post = {}});
-    routes_.push_back({.path = "/metrics", .get = [&](auto& exchange) { metrics(services, exchange); }, .post = {}});
+    const auto for_operators = [&](std::string path, Action get) {
+      routes_.push_back({.path = std::move(path), .get = std::move(get), .post = {}, .rate = Route::Rate::kFree});
+    };
+    for_operators("/healthz", health);
+    for_operators("/readyz", [&](auto& exchange) { readiness(services, exchange); });
+    for_operators("/metrics", [&](auto& exchange) { metrics(services, exchange); });
   }
   counts_ = std::make_unique<RequestCounts>(routes_.size());
   services.metrics.add([this](ops::Families& families) { counts_->collect(routes_, families); });
@@ -128,6 +131,8 @@ void Api::handle(http::Exchange& exchange) {
   const std::string_view path = without_last_slash(request.path);
   const auto found =
       std::find_if(routes_.begin() + 1, routes_.end(), [&](const Route& route) { return route.path == path; });
+  request.route = found == routes_.end() ? kUnknownRoute : static_cast<std::size_t>(found - routes_.begin());
+  if (answered_by_rate(exchange, routes_[request.route])) return;
   if (path == "*") {
     answer_options(exchange, "OPTIONS, GET, HEAD, POST, PUT");
     return;
@@ -138,7 +143,6 @@ void Api::handle(http::Exchange& exchange) {
         http::problem(404, fmt::format("there is no route {}; docs/openapi.yaml lists them", request.path)));
     return;
   }
-  request.route = static_cast<std::size_t>(found - routes_.begin());
   if (answered_by_policy(exchange, *found)) return;
   if (request.method == "POST" && found->post) {
     found->post(exchange);
@@ -155,15 +159,20 @@ void Api::handle(http::Exchange& exchange) {
   }
 }
 
+bool Api::answered_by_rate(http::Exchange& exchange, const Route& route) {
+  const http::PeerAddress client = services_.addresses.client_of(exchange.request());
+  if (route.rate == Route::Rate::kFree || services_.addresses.admit_request(client, exchange.reactor().now())) {
+    return false;
+  }
+  http::Response response = http::problem(
+      429, "your address sends more requests a second than limits.requests-per-address allows; slow down");
+  response.field("Retry-After", "1");
+  exchange.respond(std::move(response));
+  return true;
+}
+
 bool Api::answered_by_policy(http::Exchange& exchange, const Route& route) {
   const http::Request& request = exchange.request();
-  if (!services_.addresses.admit_request(services_.addresses.client_of(request), exchange.reactor().now())) {
-    http::Response response = http::problem(
-        429, "your address sends more requests a second than limits.requests-per-address allows; slow down");
-    response.field("Retry-After", "1");
-    exchange.respond(std::move(response));
-    return true;
-  }
   if (request.method == "OPTIONS") {
     answer_options(exchange, allowed_methods(route));
     return true;

@@ -21,6 +21,9 @@ struct Route {
   Action get;        // answers HEAD too
   Action post;
   Action put = {};
+  /// Whether limits.requests-per-address holds here. Not for probes and scrapes: a busy client on the same machine must
+  /// not make a node look dead.
+  enum class Rate : bool { kFree, kLimited } rate = Rate::kLimited;
 };
 
 /// Which routes a listener has.
@@ -40,6 +43,7 @@ class Api final : public http::Handler {
   class RequestCounts;
 
   [[nodiscard]] bool is_listed(std::string_view origin) const;
+  [[nodiscard]] bool answered_by_rate(http::Exchange& exchange, const Route& route);
   [[nodiscard]] bool answered_by_policy(http::Exchange& exchange, const Route& route);
   void answer_options(http::Exchange& exchange, std::string_view allow) const;
 
