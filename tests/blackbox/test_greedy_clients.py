@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from harness.hostile import TABLE, send, statuses
 from harness.waiting import PATIENCE, wait_until
 from harness.wire import request_bytes
 
@@ -104,3 +105,25 @@ def test_bytes_without_end_keep_nobody_waiting(start_server, name):
         finally:
             connection.reset()
             thread.join()
+
+
+def test_hostile_requests_over_and_over_take_no_memory(start_server):
+    """Those that make reports are left out: a report stays."""
+    server = start_server({"history.ttl": "1ms", "threads": 1})
+
+    def play():
+        for data, _ in TABLE.values():
+            if b"/v4/new/report" in data:
+                continue
+            with server.connect() as connection:
+                send(connection, [data])
+                statuses(connection)
+        server.wait_for_metric("rillgate_history_bytes", 0)
+        server.wait_for_metric("rillgate_connections", 1)
+        return server.resident_bytes()
+
+    for _ in range(2):
+        after = play()
+    for _ in range(5):
+        later = play()
+    assert later - after < 2 * MIB, f"{later - after} bytes for five rounds of {len(TABLE)} requests"
