@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/open_stream.h"
 #include "api/operations.h"
 #include "api/v1.h"
 #include "api/v2.h"
@@ -90,12 +91,13 @@ Api::Api(Services& services, Surface surface) : services_(services) {
   has_web_ = surface != Surface::kOperations;
   routes_.push_back({.path = "other", .get = {}, .post = {}});
   if (surface != Surface::kOperations) {
-    routes_.push_back({.path = "/v1/sse", .get = [&](auto& exchange) { v1_stream(services, exchange); }, .post = {}});
+    const auto stream = [&](std::string path, Action get) {
+      routes_.push_back({.path = std::move(path), .get = std::move(get), .post = {}, .kind = Route::Kind::kStream});
+    };
+    stream("/v1/sse", [&](auto& exchange) { v1_stream(services, exchange); });
     for (Namespace* space : {&services.v2, &services.v3}) {
       const std::string root = "/" + space->version;
-      routes_.push_back({.path = root + "/sse",
-                         .get = [&services, space](auto& exchange) { user_stream(services, *space, exchange); },
-                         .post = {}});
+      stream(root + "/sse", [&services, space](auto& exchange) { user_stream(services, *space, exchange); });
       routes_.push_back({.path = root + "/message", .get = {}, .post = [&services, space](auto& exchange) {
                            post_message(services, *space, exchange);
                          }});
@@ -106,7 +108,7 @@ Api::Api(Services& services, Surface surface) : services_(services) {
     const auto v4 = [&services](auto action) {
       return [&services, action](auto& exchange) { action(services, exchange); };
     };
-    routes_.push_back({.path = "/v4/sse", .get = v4(report_stream), .post = {}});
+    stream("/v4/sse", v4(report_stream));
     routes_.push_back({.path = "/v4/new/report", .get = {}, .post = v4(create_report)});
     routes_.push_back({.path = "/v4/reports", .get = v4(list_reports), .post = {}});
     routes_.push_back({.path = "/v4/report", .get = v4(get_report), .post = {}, .put = v4(change_report)});
@@ -114,7 +116,7 @@ Api::Api(Services& services, Surface surface) : services_(services) {
   }
   if (surface != Surface::kPublic) {
     const auto for_operators = [&](std::string path, Action get) {
-      routes_.push_back({.path = std::move(path), .get = std::move(get), .post = {}, .rate = Route::Rate::kFree});
+      routes_.push_back({.path = std::move(path), .get = std::move(get), .post = {}, .kind = Route::Kind::kOperators});
     };
     for_operators("/healthz", health);
     for_operators("/readyz", [&](auto& exchange) { readiness(services, exchange); });
@@ -160,12 +162,18 @@ void Api::handle(http::Exchange& exchange) {
 }
 
 bool Api::answered_by_rate(http::Exchange& exchange, const Route& route) {
-  const http::PeerAddress client = services_.addresses.client_of(exchange.request());
-  if (route.rate == Route::Rate::kFree || services_.addresses.admit_request(client, exchange.reactor().now())) {
+  constexpr std::string_view kDetail =
+      "your address sends more requests a second than limits.requests-per-address allows; slow down";
+  const http::Request& request = exchange.request();
+  if (route.kind == Route::Kind::kOperators ||
+      services_.addresses.admit_request(services_.addresses.client_of(request), exchange.reactor().now())) {
     return false;
   }
-  http::Response response = http::problem(
-      429, "your address sends more requests a second than limits.requests-per-address allows; slow down");
+  if (route.kind == Route::Kind::kStream && request.method == "GET") {
+    refuse_stream(services_, exchange, kDetail, 429);
+    return true;
+  }
+  http::Response response = http::problem(429, kDetail);
   response.field("Retry-After", "1");
   exchange.respond(std::move(response));
   return true;

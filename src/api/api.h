@@ -21,9 +21,11 @@ struct Route {
   Action get;        // answers HEAD too
   Action post;
   Action put = {};
-  /// Whether limits.requests-per-address holds here. Not for probes and scrapes: a busy client on the same machine must
-  /// not make a node look dead.
-  enum class Rate : bool { kFree, kLimited } rate = Rate::kLimited;
+  enum class Kind : std::uint8_t {
+    kPlain,
+    kStream,     // refused so that browsers come back
+    kOperators,  // never limited: a busy client on a machine must not make the node look dead to a probe from there
+  } kind = Kind::kPlain;
 };
 
 /// Which routes a listener has.
