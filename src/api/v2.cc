@@ -25,6 +25,16 @@ hub::Published publish(hub::Hub& hub, const Message& message) {
   return published;
 }
 
+std::string published_json(const hub::Hub& hub, const hub::Published& published) {
+  constexpr std::size_t kBytesMax = 100;  // one allocation
+  std::string json;
+  json.reserve(kBytesMax);
+  json += R"({"id":")";
+  hub.ids().append(json, published.seq);
+  fmt::format_to(std::back_inserter(json), "\",\"streams\":{}}}\n", published.streams);
+  return json;
+}
+
 std::optional<Error> check(const Message& message) {
   if (auto error = check_user(message.user)) return error;
   if (!message.text.type.empty()) {
@@ -102,10 +112,7 @@ void post_message(Services& services, Namespace& space, http::Exchange& exchange
   const Message message{.user = *user, .text = {.type = type->value_or(""), .data = request.body}};
   if (const auto error = check(message)) return refuse(*error);
   const hub::Published published = publish(space.hub, message);
-  exchange.respond({.status = 202,
-                    .content_type = http::kJson,
-                    .body = fmt::format("{{\"id\":\"{}\",\"streams\":{}}}\n", space.hub.ids().format(published.seq),
-                                        published.streams)});
+  exchange.respond({.status = 202, .content_type = http::kJson, .body = published_json(space.hub, published)});
 }
 
 void post_messages(Services& services, Namespace& space, http::Exchange& exchange) {

@@ -39,8 +39,9 @@ ConnectionContext::ConnectionContext(io::Reactor& its_reactor, Handler& its_hand
       open(open_count),
       request_id_prefix_(random_prefix()) {}
 
-std::string ConnectionContext::make_request_id() {
-  return fmt::format("{}{:x}", request_id_prefix_, ++request_ids_);
+void ConnectionContext::make_request_id(std::string& id) {
+  id = request_id_prefix_;
+  fmt::format_to(std::back_inserter(id), "{:x}", ++request_ids_);
 }
 
 std::string_view ConnectionContext::date() {
@@ -168,7 +169,7 @@ void Server::Connection::handle_request() {
 
 std::string_view Server::Connection::request_id() {
   if (const auto id = parser_.request().field("X-Request-Id"); id && is_sane_request_id(*id)) return *id;
-  own_request_id_ = context_.make_request_id();
+  context_.make_request_id(own_request_id_);
   return own_request_id_;
 }
 

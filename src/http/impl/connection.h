@@ -29,8 +29,8 @@ struct ConnectionContext {
   const std::atomic<bool>& closing;
   std::atomic<std::uint64_t>& open;  // connections and streams
 
-  /// A value for X-Request-Id that no other request of this process has.
-  std::string make_request_id();
+  /// Makes `id` a value for X-Request-Id that no other request of this process has.
+  void make_request_id(std::string& id);
   /// For the field Date, anew each second (RFC 9110, section 6.6.1).
   std::string_view date();
 
