@@ -32,7 +32,7 @@ void EventStream::start(std::unique_ptr<http::Sink> sink, OnEnd on_end) {
 void EventStream::end_at(io::Time when, std::chrono::milliseconds retry) {
   ends_at_ = when;
   last_retry_ = retry;
-  owner_.reactor.start(*this, when);
+  tick_at(owner_.reactor.now());  // what ticks goes on until then
 }
 
 void EventStream::cut() {
@@ -157,13 +157,13 @@ void flush_by_owners(hub::FlushList streams) {
 }
 
 void UserStream::on_start() {
-  owner().reactor.start(*this, owner().reactor.now() + keep_alive_.interval);
+  tick_at(owner().reactor.now() + keep_alive_.interval);
   flush();  // the first block
 }
 
 void UserStream::on_tick(io::Time) {
   const auto [to_flush, next] = hub().keep_alive(*this, keep_alive_.comment, keep_alive_.interval);
-  owner().reactor.start(*this, next);
+  tick_at(next);
   if (to_flush) flush();
 }
 

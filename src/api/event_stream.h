@@ -2,6 +2,7 @@
 // accepted its connection (its owner); publishers on other threads may write it while they hold the hub's flush token.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -51,9 +52,11 @@ class EventStream : public hub::Stream,
   [[nodiscard]] StreamOwner& owner() { return owner_; }
   /// Sends what waits; the caller holds the token.
   void flush();
-  /// The first thing to do, then at each time that was asked for by owner().reactor.start(*this, …).
+  /// The first thing to do, then at each time that was asked for by tick_at(), or sooner.
   virtual void on_start() = 0;
   virtual void on_tick(io::Time now) = 0;
+  /// In place of the time that was asked for before. It never puts off the stream's end.
+  void tick_at(io::Time when) { owner_.reactor.start(*this, std::min(when, ends_at_)); }
   /// All that was queued is sent.
   virtual void on_idle() {}
 

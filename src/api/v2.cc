@@ -18,6 +18,16 @@ hub::Published publish(hub::Hub& hub, const Message& message) {
   return published;
 }
 
+std::string published_json(const hub::Hub& hub, const hub::Published& published) {
+  constexpr std::size_t kBytesMax = 100;  // one allocation
+  std::string json;
+  json.reserve(kBytesMax);
+  json += R"({"id":")";
+  hub.ids().append(json, published.seq);
+  fmt::format_to(std::back_inserter(json), "\",\"streams\":{}}}\n", published.streams);
+  return json;
+}
+
 }  // namespace
 
 void user_stream(Services& services, Namespace& space, http::Exchange& exchange) {
@@ -39,10 +49,7 @@ void post_message(Services& services, Namespace& space, http::Exchange& exchange
   if (answered_while_draining(services, exchange)) return;
   take_message(exchange, [&](const Message& message) {
     const hub::Published published = publish(space.hub, message);
-    exchange.respond({.status = 202,
-                      .content_type = http::kJson,
-                      .body = fmt::format("{{\"id\":\"{}\",\"streams\":{}}}\n", space.hub.ids().format(published.seq),
-                                          published.streams)});
+    exchange.respond({.status = 202, .content_type = http::kJson, .body = published_json(space.hub, published)});
   });
 }
 

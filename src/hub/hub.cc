@@ -32,8 +32,7 @@ Stripe& Hub::stripe_of(std::string_view user) {
 
 Hub::AllLocks Hub::lock_all() {
   AllLocks locks;
-  locks.reserve(kStripes);
-  for (std::size_t i = 0; i < kStripes; ++i) locks.emplace_back(stripes_[i].mutex);
+  for (std::size_t i = 0; i < kStripes; ++i) locks[i] = std::unique_lock(stripes_[i].mutex);
   return locks;
 }
 
@@ -101,7 +100,7 @@ Published Hub::to_all(const Ref<Event>& event, Number number) {
       std::uint64_t needed = 0;
       for (std::size_t i = 0; i < kStripes; ++i) needed += room_needed(stripes_[i], std::nullopt, *event);
       if (budget_.has_room_in_queues(needed)) break;
-      locks.clear();
+      locks = {};
       budget_.make_room_in_queues(needed, 0, result.to_flush);
       locks = lock_all();
     }

@@ -162,7 +162,6 @@ class Hub {
 
  private:
   friend class Budget;
-  using AllLocks = std::vector<std::unique_lock<std::mutex>>;
 
   /// Events that go out in one write at the most: bounds the arrays on the stack and the time per system call.
   static constexpr std::size_t kBatchEventsMax = 64;
@@ -170,6 +169,7 @@ class Hub {
   /// Writes of one flush after which other streams get the thread.
   static constexpr int kFlushRoundsMax = 16;
   static constexpr std::size_t kStripes = 64;
+  using AllLocks = std::array<std::unique_lock<std::mutex>, kStripes>;
   /// Expired events that a publisher drops in passing; the rest is for sweep().
   static constexpr int kExpiredPerPublish = 4;
   /// Expired events dropped under one hold of a stripe's lock.
