@@ -45,9 +45,9 @@ struct Services {
   Namespace v2;
   Namespace v3;
   Namespace v4;
-  std::vector<std::unique_ptr<Namespace>> feeds;
-  std::unique_ptr<feed::Publisher> v3_publisher;  // null: V3 stays inside the process
-  std::vector<std::unique_ptr<feed::TopicFeed>> topic_feeds;
+  std::vector<std::unique_ptr<Namespace>> feeds{};
+  std::unique_ptr<feed::Publisher> v3_publisher{};  // null: V3 stays inside the process
+  std::vector<std::unique_ptr<feed::TopicFeed>> topic_feeds{};
   feed::DeadLetterCounts dead_letters{};
   std::unique_ptr<reports::ReportStore> store;  // these three from Node::start on
   std::unique_ptr<ReportWatch> report_watch;

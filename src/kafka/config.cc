@@ -91,6 +91,7 @@ Record record_of(const rd_kafka_message_t& message) {
 }
 
 std::optional<std::string_view> Record::header(const char* name) const {
+  if (handle_ == nullptr) return std::nullopt;
   rd_kafka_headers_t* headers = nullptr;
   const auto* const message = static_cast<const rd_kafka_message_t*>(handle_);
   if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;

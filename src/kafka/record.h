@@ -27,6 +27,7 @@ class Record {
   /// The value of the last header of that name; nothing when there is none, or it is null.
   [[nodiscard]] std::optional<std::string_view> header(const char* name) const;
 
+  /// `handle` may be null: a record without headers.
   explicit Record(const void* handle) : handle_(handle) {}
 
  private:
