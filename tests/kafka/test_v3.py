@@ -257,11 +257,11 @@ def test_every_event_has_an_id_of_few_characters_that_fits_a_header(node, node_t
 
 def test_an_idle_stream_whose_position_has_moved_is_told_it(start_node, topic):
     node = start_node({"keepalive.interval": "200ms"})
-    idle, busy = opened(node, "idle"), opened(node, "busy")
+    idle = opened(node, "idle")
+    before = idle.last_event_id
     publish(node, "busy", "x")
-    assert busy.next_event().data == "x"
     event = idle.next_of_type("stream-position")
-    assert event.data == "" and event.last_event_id not in ("", busy.last_event_id)
+    assert event.data == "" and event.last_event_id not in ("", before)
     publish(node, "idle", "after")
     again = opened(node, "idle", last_event_id=event.last_event_id)
     assert again.next_event().data == "after"
