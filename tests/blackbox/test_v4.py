@@ -1,4 +1,4 @@
-"""V4: reports over HTTP, on each embedded store: making, listing, reading and changing them."""
+"""V4: reports over HTTP, on each store: making, listing, reading and changing them."""
 
 import json
 import pathlib
@@ -9,6 +9,7 @@ import pytest
 
 from harness.reports import STATUSES, TRANSITIONS, WAY_TO, ReportUser, is_legal_walk, table_of
 from harness.server import Server, target
+from harness.stores import STORES
 
 pytestmark = pytest.mark.sanitizer
 
@@ -19,10 +20,9 @@ TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 LIMIT = 65536
 
 
-@pytest.fixture(scope="module", params=["memory", "sqlite"])
-def server(request, tmp_path_factory):
-    store = "memory" if request.param == "memory" else "sqlite:reports.db"
-    one = Server(tmp_path_factory.mktemp(request.param), {"store": store}).start()
+@pytest.fixture(scope="module", params=STORES)
+def server(request, tmp_path_factory, store_settings):
+    one = Server(tmp_path_factory.mktemp(request.param), store_settings(request.param)).start()
     yield one
     assert not (fault := one.stop_and_find_faults()), fault
 
@@ -292,6 +292,17 @@ def test_if_match_is_judged_before_the_table(user):
     report = user.create()["reportId"]
     refusal(user.put(report, "completed", "2"), 412)
     refusal(user.put(report, "completed", "1"), 409)
+
+
+def test_a_header_that_may_stand_once_and_stands_twice_is_400(server, user):
+    report = user.create()["reportId"]
+    body = json.dumps({"id": report, "status": "queued"}).encode()
+    response = server.request("PUT", user.path("report"), [("If-Match", "1"), ("If-Match", "2")], body)
+    assert "If-Match is given more than once" in refusal(response, 400)["detail"]
+    assert user.report(report)["version"] == 1
+    response = server.request("POST", user.path("new/report"), [("Idempotency-Key", "a"), ("Idempotency-Key", "b")])
+    assert "Idempotency-Key is given more than once" in refusal(response, 400)["detail"]
+    assert len(user.get("reports").json()) == 1
 
 
 @pytest.mark.parametrize("if_match", ["", "0", "x", "-1", '"', '""', 'W/"1"', '"1', "1, 2", "1.0", "9" * 30])

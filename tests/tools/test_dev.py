@@ -59,7 +59,7 @@ def project(tmp_path):
 
 def test_help_lists_every_command_and_step(project):
     said = project.dev("help").stdout
-    for command in ("run", "test", "prove", "bench", "kafka", "format", "lint"):
+    for command in ("run", "test", "prove", "bench", "kafka", "dynamodb", "format", "lint"):
         assert f"./dev {command}" in said
     assert "unit-asan" in said
     assert project.dev().stdout == said

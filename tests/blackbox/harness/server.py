@@ -17,7 +17,7 @@ from .metrics import Metrics
 from .waiting import PATIENCE, wait_until
 from .wire import Closed, Connection
 
-_REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 _FAULT = re.compile(
     r"^.*(?:ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|SUMMARY: \w+Sanitizer|runtime error:|[Aa]ssertion .*failed|"
     r"terminate called|libc\+\+abi:).*$",
@@ -27,7 +27,7 @@ _FAULT = re.compile(
 
 def binary():
     """The program under test: RILLGATE_BIN, or the release build."""
-    return str(pathlib.Path(os.environ.get("RILLGATE_BIN", _REPOSITORY / "build/release/rillgate")).absolute())
+    return str(pathlib.Path(os.environ.get("RILLGATE_BIN", REPOSITORY / "build/release/rillgate")).absolute())
 
 
 def clean_environment(extra=None):
