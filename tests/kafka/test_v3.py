@@ -178,21 +178,19 @@ def test_both_forms_of_the_path_are_one_route(node, user, path):
     assert stream.next_event().data == "x"
 
 
-REFUSED = [
-    (target("/v3/message", username="a:b"), b"x", 400),
-    ("/v3/message", b"x", 400),
-    ("/v3/message?username=%FF", b"x", 400),
-    ("/v3/message?username=refused&event=stream-open", b"x", 400),
-    ("/v3/message?username=refused&event=a%0Ab", b"x", 400),
-    ("/v3/message?username=refused", b"caf\xe9", 400),
-    ("/v3/message?username=refused", b"x" * 65537, 413),
-]
-
-
-@pytest.mark.parametrize("path, body, status", REFUSED)
-def test_what_is_refused_makes_no_record(node, node_topic, kafka, path, body, status):
+def test_what_is_refused_makes_no_record(node, node_topic, kafka):
     before = len(kafka.read(node_topic))
-    assert node.post(path, body).status == status
+    to_refused = "/v3/message?username=refused"
+    for path, body, status in [
+        (target("/v3/message", username="a:b"), b"x", 400),
+        ("/v3/message", b"x", 400),
+        ("/v3/message?username=%FF", b"x", 400),
+        (f"{to_refused}&event=stream-open", b"x", 400),
+        (f"{to_refused}&event=a%0Ab", b"x", 400),
+        (to_refused, b"caf\xe9", 400),
+        (to_refused, b"x" * 65537, 413),
+    ]:
+        assert node.post(path, body).status == status
     publish(node, "refused", "next")
     assert len(kafka.read(node_topic)) == before + 1
 
