@@ -7,10 +7,13 @@ must exit 0, and its log must hold no report of a sanitizer and no failed assert
 import itertools
 import os
 import random
+import signal
 
 import pytest
 
 from harness.server import Server
+from harness.stores import dynamodb_settings
+from servers.dynamodb import DynamoDbLocal
 
 
 @pytest.fixture
@@ -19,11 +22,11 @@ def start_server(tmp_path):
     servers = []
     numbers = itertools.count(1)
 
-    def start(settings=None, **options):
+    def start(settings=None, until="/readyz", **options):
         directory = tmp_path / f"server-{next(numbers)}"
         directory.mkdir()
         servers.append(Server(directory, settings, **options))
-        return servers[-1].start()
+        return servers[-1].start(until)
 
     yield start
     failures = [failure for server in servers if (failure := server.stop_and_find_faults())]
@@ -37,6 +40,26 @@ def server(tmp_path_factory):
     yield one
     failure = one.stop_and_find_faults()
     assert not failure, failure
+
+
+@pytest.fixture(scope="session")
+def dynamodb(tmp_path_factory):
+    """A DynamoDB Local for all tests; each has tables of its own there."""
+    one = DynamoDbLocal(tmp_path_factory.mktemp("dynamodb")).start()
+    yield one
+    one.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def store_settings(request):
+    """store_settings(NAME): the settings of a new store of that kind (harness/stores.py)."""
+
+    def settings(name):
+        if name == "dynamodb":
+            return dynamodb_settings(request.getfixturevalue("dynamodb"))
+        return {"store": "memory" if name == "memory" else "sqlite:reports.db"}
+
+    return settings
 
 
 _user_numbers = itertools.count(1)

@@ -8,6 +8,7 @@
 #include "api/operations.h"
 #include "api/v1.h"
 #include "api/v2.h"
+#include "api/v3.h"
 #include "api/v4.h"
 #include "base/text.h"
 
@@ -95,15 +96,27 @@ Api::Api(Services& services, Surface surface) : services_(services) {
       routes_.push_back({.path = std::move(path), .get = std::move(get), .post = {}, .kind = Route::Kind::kStream});
     };
     stream("/v1/sse", [&](auto& exchange) { v1_stream(services, exchange); });
-    for (Namespace* space : {&services.v2, &services.v3}) {
-      const std::string root = "/" + space->version;
-      stream(root + "/sse", [&services, space](auto& exchange) { user_stream(services, *space, exchange); });
-      routes_.push_back({.path = root + "/message", .get = {}, .post = [&services, space](auto& exchange) {
-                           post_message(services, *space, exchange);
-                         }});
-      routes_.push_back({.path = root + "/messages", .get = {}, .post = [&services, space](auto& exchange) {
-                           post_messages(services, *space, exchange);
-                         }});
+    std::vector<Namespace*> of_users{&services.v2, &services.v3};
+    for (const auto& feed : services.feeds) of_users.push_back(feed.get());
+    for (Namespace* space : of_users) {
+      stream("/" + space->version + "/sse",
+             [&services, space](auto& exchange) { user_stream(services, *space, exchange); });
+    }
+    const auto add_posts = [&](const std::string& root, Action one, Action many) {
+      routes_.push_back({.path = root + "/message", .get = {}, .post = std::move(one)});
+      routes_.push_back({.path = root + "/messages", .get = {}, .post = std::move(many)});
+    };
+    const auto inside = [&services](auto action, Namespace& space) {
+      return [&services, action, &space](auto& exchange) { action(services, space, exchange); };
+    };
+    const auto into_kafka = [&services](auto action) {
+      return [&services, action](auto& exchange) { action(services, exchange); };
+    };
+    add_posts("/v2", inside(post_message, services.v2), inside(post_messages, services.v2));
+    if (services.v3_publisher) {
+      add_posts("/v3", into_kafka(post_message_to_kafka), into_kafka(post_messages_to_kafka));
+    } else {
+      add_posts("/v3", inside(post_message, services.v3), inside(post_messages, services.v3));
     }
     const auto v4 = [&services](auto action) {
       return [&services, action](auto& exchange) { action(services, exchange); };

@@ -62,6 +62,7 @@ class EventStream : public hub::Stream,
 
  private:
   friend void flush_all(hub::FlushList streams);
+  friend class OwnersMail;
 
   Written write(std::span<const Frame> frames) override { return sink_->write(frames); }
   void on_writable() override;
@@ -82,6 +83,10 @@ class EventStream : public hub::Stream,
 /// Flushes streams whose token the caller holds: a few at once on the spot, many by their owners, one letter for each
 /// reactor. Any thread.
 void flush_all(hub::FlushList streams);
+
+/// Lets the owners flush streams whose token the caller holds, and returns when each has done so. For a thread that
+/// publishes faster than sockets take: not for an owner.
+void flush_by_owners(hub::FlushList streams);
 
 /// A stream of user events: its first block tells the position, and a keep-alive follows each silence.
 class UserStream final : public EventStream {

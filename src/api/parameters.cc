@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "api/names.h"
+#include "base/names.h"
 #include "base/text.h"
 
 namespace rillgate::api {

@@ -49,11 +49,19 @@ void read_start(reports::ReportStore& store, const reports::UserId& user, const 
   if (!asked) {
     store.newest_seq(user, [done = std::move(done)](std::expected<EventSeq, reports::ReportError> newest) mutable {
       if (!newest) return done(std::unexpected(newest.error()));
-      done(reports::EventPage{.events = {}, .newest = *newest, .oldest = {}});
+      done(reports::EventPage{.events = {}, .newest = *newest});
     });
     return;
   }
-  const EventSeq after = asked_seq(store.id(), asked).value_or(kBeforeAll);
+  if (store.id() == nullptr) {
+    // Which ids are the store's own is not known before it has answered; any answer will do.
+    store.newest_seq(user, [&store, user, asked, done = std::move(done)](auto newest) mutable {
+      if (!newest) return done(std::unexpected(std::move(newest.error())));
+      read_start(store, user, asked, std::move(done));
+    });
+    return;
+  }
+  const EventSeq after = asked_seq(*store.id(), asked).value_or(kBeforeAll);
   auto take = [&store, user, after, done = std::move(done)](auto page) mutable {
     if (!page || page->newest >= after) return done(std::move(page));
     // Never given out: the store was put back to an older copy. What it has follows a gap.
@@ -138,7 +146,7 @@ void ReportWatchers::on_time(io::Time now) {
 // ---- ReportWatch
 
 ReportWatch::ReportWatch(hub::Hub& hub, const std::vector<std::unique_ptr<StreamOwner>>& owners,
-                         const reports::StoreId& store, std::chrono::milliseconds recheck)
+                         const reports::ReportStore& store, std::chrono::milliseconds recheck)
     : hub_(hub), store_(store) {
   for (const auto& owner : owners) watchers_.push_back(std::make_unique<ReportWatchers>(*owner, recheck));
 }
@@ -149,7 +157,7 @@ void ReportWatch::on_event(const reports::UserId& user, const reports::ReportEve
   for (const auto& watchers : watchers_) {
     if (!watchers->any()) continue;
     if (!frame) {
-      frame = hub::Event::fixed(event_block(store_, user, event), 1);
+      frame = hub::Event::fixed(event_block(*store_.id(), user, event), 1);
       frame->published = std::chrono::steady_clock::now();
     }
     watchers->owner().reactor.post(
@@ -161,7 +169,12 @@ void ReportWatch::on_event(const reports::UserId& user, const reports::ReportEve
 
 ReportStream::ReportStream(hub::Hub& hub, StreamOwner& owner, const Options& options, const reports::UserId& user,
                            ReportStart begin)
-    : EventStream(hub, owner), options_(options), user_(user), begin_(std::move(begin)), position_(begin_.position) {}
+    : EventStream(hub, owner),
+      options_(options),
+      user_(user),
+      begin_(std::move(begin)),
+      store_(options.store.id()),
+      position_(begin_.position) {}
 
 ReportStream::~ReportStream() {
   if (handle_) *handle_ = nullptr;
@@ -192,8 +205,10 @@ void ReportStream::on_idle() {
 
 void ReportStream::on_notice(EventSeq seq, const Ref<hub::Event>& event) {
   announced_ = std::max(announced_, seq);
-  if (!live_ || seq <= position_) return;
-  if (seq == next(position_)) {
+  if (!live_) return;
+  const bool is_same_store = options_.store.id() == store_;
+  if (is_same_store && seq <= position_) return;
+  if (is_same_store && seq == next(position_)) {
     position_ = seq;
     send(event);
   } else {
@@ -206,6 +221,7 @@ void ReportStream::catch_up() {
   checked_at_ = owner().reactor.now();
   if (!idle_ || std::exchange(reading_, true))
     return;  // a page at a time, and only for a client that has taken the last
+  reading_after_ = position_;
   options_.store.events_after(
       {.user = user_, .after = position_, .limit = kPageEvents},
       [&reactor = owner().reactor, handle = handle_](std::expected<reports::EventPage, reports::ReportError> page) {
@@ -215,6 +231,17 @@ void ReportStream::catch_up() {
       });
 }
 
+bool ReportStream::began_anew(const reports::EventPage& page) {
+  const reports::StoreId* const store = options_.store.id();
+  if (lost_ || (store == store_ && page.newest >= reading_after_)) return false;
+  lost_ = Position{*store_, position_}.text();
+  store_ = store;
+  position_ = announced_ = kBeforeAll;
+  live_ = false;
+  catch_up();
+  return true;
+}
+
 void ReportStream::on_page(const std::expected<reports::EventPage, reports::ReportError>& page) {
   reading_ = false;
   if (!page) {
@@ -222,9 +249,17 @@ void ReportStream::on_page(const std::expected<reports::EventPage, reports::Repo
     tick_at(owner().reactor.now() + kRetryPause);
     return;
   }
-  const reports::StoreId& store = options_.store.id();
+  if (began_anew(*page)) return;
+  const reports::StoreId& store = *store_;
   std::string blocks;
   std::uint32_t events = 0;
+  if (const auto lost = std::exchange(lost_, std::nullopt)) {
+    std::optional<EventSeq> oldest;
+    if (!page->events.empty()) oldest = page->events.front().seq;
+    position_ = before_first(*page);
+    blocks = gap_block(store, *lost, oldest, position_, {});
+    hub().count_gap();
+  }
   for (const reports::ReportEvent& event : page->events) {
     if (event.seq <= position_) continue;  // a notice brought it meanwhile
     if (event.seq != next(position_)) {    // reports.keep has overtaken this reader
@@ -236,7 +271,7 @@ void ReportStream::on_page(const std::expected<reports::EventPage, reports::Repo
     position_ = event.seq;
     ++events;
   }
-  if (page->events.empty() && page->trimmed) {
+  if (blocks.empty() && page->events.empty() && page->trimmed) {
     blocks = gap_block(store, Position{store, position_}.text(), std::nullopt, page->newest, {});
     hub().count_gap();
     position_ = page->newest;

@@ -72,8 +72,8 @@ class ReportWatchers final : public io::Timer {
 /// Brings each announced event to the reactors that have V4 streams.
 class ReportWatch final : public reports::ReportListener {
  public:
-  /// `hub` and `owners` outlive it.
-  ReportWatch(hub::Hub& hub, const std::vector<std::unique_ptr<StreamOwner>>& owners, const reports::StoreId& store,
+  /// `hub`, `owners` and `store` outlive it.
+  ReportWatch(hub::Hub& hub, const std::vector<std::unique_ptr<StreamOwner>>& owners, const reports::ReportStore& store,
               std::chrono::milliseconds recheck);
 
   void on_event(const reports::UserId& user, const reports::ReportEvent& event) override;
@@ -81,7 +81,7 @@ class ReportWatch final : public reports::ReportListener {
 
  private:
   hub::Hub& hub_;
-  const reports::StoreId store_;
+  const reports::ReportStore& store_;
   std::vector<std::unique_ptr<ReportWatchers>> watchers_;  // by the owner's index
 };
 
@@ -111,16 +111,21 @@ class ReportStream final : public EventStream, public ListHook<OfUser>, public L
   void on_start() override;
   void on_tick(io::Time now) override;
   void on_idle() override;
+  /// Begins anew when the store has forgotten what this stream was told; true if so.
+  [[nodiscard]] bool began_anew(const reports::EventPage& page);
   void on_page(const std::expected<reports::EventPage, reports::ReportError>& page);
   void send(Ref<hub::Event> event);
 
   const Options options_;
   const reports::UserId user_;
   ReportStart begin_;
+  const reports::StoreId* store_;  // that position_ belongs to; another one when the tables were made anew
   reports::EventSeq position_;     // all up to here is in the stream's queue, or sent
-  reports::EventSeq announced_{};  // the newest event that a notice told of
-  bool live_ = false;              // nothing is lacking: the next notice's event may be sent at once
-  bool idle_ = false;              // the client has taken everything
+  reports::EventSeq reading_after_{};
+  std::optional<std::string> lost_;  // the id of a position that the store no longer has; a gap from there comes next
+  reports::EventSeq announced_{};    // the newest event that a notice told of
+  bool live_ = false;                // nothing is lacking: the next notice's event may be sent at once
+  bool idle_ = false;                // the client has taken everything
   bool reading_ = false;
   io::Time checked_at_{};
   std::shared_ptr<ReportStream*> handle_;  // null once the stream has ended

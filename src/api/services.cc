@@ -11,14 +11,23 @@ StreamOwner& Services::owner_on(const io::Reactor& reactor) const {
   return **found;
 }
 
+std::vector<Namespace*> Services::namespaces() {
+  std::vector<Namespace*> all{&v1, &v2, &v3, &v4};
+  for (const auto& feed : feeds) all.push_back(feed.get());
+  return all;
+}
+
 void Services::note_store(const reports::Unavailable* failure) {
   const bool is_down = failure != nullptr;
-  if (store_is_down.exchange(is_down) == is_down) return;
   if (is_down) {
-    readiness.down("store", failure->reason);
-    log.error("the report store is down", {{"reason", failure->reason}});
+    readiness.down("store", failure->reason);  // the reason may be another one than before
   } else {
     readiness.up("store");
+  }
+  if (store_is_down.exchange(is_down) == is_down) return;
+  if (is_down) {
+    log.error("the report store is down", {{"reason", failure->reason}});
+  } else {
     log.info("the report store is back");
   }
 }

@@ -1,8 +1,8 @@
 #include "api/v1.h"
 
-#include "api/names.h"
 #include "api/open_stream.h"
 #include "api/parameters.h"
+#include "base/names.h"
 
 namespace rillgate::api {
 namespace {

@@ -4,9 +4,10 @@
 
 #include <boost/json.hpp>
 
-#include "api/names.h"
+#include "api/messages.h"
 #include "api/open_stream.h"
 #include "api/parameters.h"
+#include "base/names.h"
 #include "base/text.h"
 
 namespace rillgate::api {
@@ -109,15 +110,6 @@ reports::Done<Result> answering(Services& services, http::Exchange& exchange, Re
   };
 }
 
-/// True: answered, since the node changes nothing any more.
-bool answered_while_draining(const Services& services, http::Exchange& exchange) {
-  if (!services.refuses_posts) return false;
-  http::Response response = http::problem(503, "the node is draining; ask another one, or this one after its restart");
-  response.field("Retry-After", "5");
-  exchange.respond(std::move(response));
-  return true;
-}
-
 Checked<reports::ListRequest> list_request(const http::Request& request) {
   const auto query = query_of(request);
   if (!query) return std::unexpected(query.error());
@@ -215,7 +207,7 @@ void report_stream(Services& services, http::Exchange& exchange) {
           services.v4.hub, owner,
           ReportStream::Options{
               .keep_alive = services.keep_alive, .store = store, .watchers = services.report_watch->on(owner)},
-          user, report_start(user, store.id(), asked, *page, jittered(services.settings.stream.retry)));
+          user, report_start(user, *store.id(), asked, *page, jittered(services.settings.stream.retry)));
       open_stream(services, later, std::move(stream),
                   [&](EventStream& each) { return services.v4.hub.attach_bare(each, user.text()); });
     });
@@ -249,9 +241,9 @@ void list_reports(Services& services, http::Exchange& exchange) {
   if (!request) return exchange.respond(answer(request.error()));
   services.store->list(
       *request, answering<reports::ReportPage>(
-                    services, exchange, [request = *request, store = services.store->id()](const auto& page) {
+                    services, exchange, [request = *request, &store = *services.store](const auto& page) {
                       http::Response response = json(200, reports::reports_json(page.reports));
-                      response.field("Last-Event-ID", reports::Position{store, page.position}.text());
+                      response.field("Last-Event-ID", reports::Position{*store.id(), page.position}.text());
                       if (page.next) {
                         response.field("Link", fmt::format("</v4/reports?user_id={}&limit={}&cursor={}>; rel=\"next\"",
                                                            request.user.text(), request.limit, page.next->text()));

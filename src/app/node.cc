@@ -5,8 +5,10 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <latch>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -15,6 +17,8 @@
 #include "api/open_stream.h"
 #include "api/operations.h"
 #include "api/services.h"
+#include "app/kafka_feeds.h"
+#include "reports/dynamodb/dynamodb_store.h"
 #include "reports/memory/memory_store.h"
 #include "reports/sqlite/sqlite_store.h"
 #include "sse/encode.h"
@@ -49,7 +53,11 @@ hub::Hub::Options hub_options(const ops::Settings& settings, const std::string& 
 class Sweeper final : public io::Timer {
  public:
   Sweeper(api::Services& services, io::Reactor& reactor) : services_(services), reactor_(reactor) {}
-  void start() { reactor_.start(*this, reactor_.now() + kSweepPeriod); }
+  void start() {
+    const bool was_reached = services_.store->id() != nullptr;
+    if (!was_reached && !is_asking_.exchange(true)) ask_store();
+    reactor_.start(*this, reactor_.now() + kSweepPeriod);
+  }
 
  private:
   void on_time(io::Time) override {
@@ -63,14 +71,15 @@ class Sweeper final : public io::Timer {
       ::malloc_trim(0);
     }
     ends_before_ = ends;
-    if (services_.store_is_down) ask_store();
-    start();
+    if (services_.store_is_down && !is_asking_.exchange(true)) ask_store();
+    reactor_.start(*this, reactor_.now() + kSweepPeriod);
   }
 
   /// While the store is down nobody may be sent here who would find it up again.
   void ask_store() {
-    services_.store->probe([&services = services_](auto probed) {
-      if (probed) services.note_store(nullptr);
+    services_.store->probe([this](auto probed) {
+      is_asking_ = false;
+      services_.note_store(probed ? nullptr : std::get_if<reports::Unavailable>(&probed.error()));
     });
   }
 
@@ -78,6 +87,7 @@ class Sweeper final : public io::Timer {
   io::Reactor& reactor_;
   std::uint64_t ends_before_ = 0;
   std::uint64_t trimmed_at_ = 0;
+  std::atomic<bool> is_asking_{false};  // a store that is away takes its time to say so
 };
 
 /// Where the front end lies: beside an installed program, or in the tree that this one was built in.
@@ -125,14 +135,24 @@ struct Node::Parts {
                                 .comment = hub::Event::fixed(sse::comment(settings.keepalive.text))},
                  .v1{"v1", hub_options(settings, epoch), budget},
                  .v2{"v2", hub_options(settings, epoch), budget},
-                 .v3{"v3", hub_options(settings, epoch), budget},
+                 .v3{"v3", hub_options(settings, epoch), budget,
+                     settings.kafka.brokers.empty() ? nullptr : std::make_unique<hub::Log>()},
                  .v4{"v4", hub_options(settings, epoch), budget},
+                 .feeds = {},
+                 .v3_publisher = {},
+                 .topic_feeds = {},
                  .store = {},
                  .report_watch = {},
                  .reports = {},
                  .web = {},
                  .store_seconds = {},
-                 .crowded = [this] { return public_server && public_server->crowded(); }} {}
+                 .crowded = [this] { return public_server && public_server->crowded(); }} {
+    for (const ops::Settings::Kafka::Feed& feed : settings.kafka.feeds) {
+      services.feeds.push_back(std::make_unique<api::Namespace>(
+          "feeds/" + feed.name_space, hub_options(settings, epoch), budget, std::make_unique<hub::Log>()));
+    }
+    if (!settings.kafka.brokers.empty()) kafka.emplace(services);
+  }
 
   const ops::Settings& settings;
   ops::Logger& log;
@@ -142,6 +162,7 @@ struct Node::Parts {
   api::AddressLimits addresses;
   const std::string epoch;
   api::Services services;
+  std::optional<KafkaFeeds> kafka;
   std::vector<std::unique_ptr<io::Reactor>> reactors;
   std::unique_ptr<api::Api> public_api;
   std::unique_ptr<api::Api> admin_api;
@@ -204,16 +225,25 @@ std::expected<void, Error> Node::Parts::open_store() {
   constexpr std::string_view kSqlite = "sqlite:";
   reports::StoreOptions options{.keep = settings.reports.keep};
   if (settings.store.starts_with(kSqlite)) {
-    auto opened = reports::open_sqlite_store(settings.store.substr(kSqlite.size()), std::move(options));
+    auto opened = reports::open_sqlite_store(settings.store.substr(kSqlite.size()), options);
     if (!opened) return std::unexpected(opened.error());
     services.store = *std::move(opened);
+  } else if (settings.store == "dynamodb") {
+    services.store = reports::make_dynamodb_store({.endpoint = settings.dynamodb.endpoint,
+                                                   .region = settings.dynamodb.region,
+                                                   .table_prefix = settings.dynamodb.table_prefix},
+                                                  std::move(options));
   } else {
     services.store = reports::make_memory_store(std::move(options));
   }
-  services.report_watch = std::make_unique<api::ReportWatch>(services.v4.hub, services.owners, services.store->id(),
-                                                             settings.reports.recheck);
+  services.report_watch =
+      std::make_unique<api::ReportWatch>(services.v4.hub, services.owners, *services.store, settings.reports.recheck);
   services.reports = std::make_unique<reports::ReportService>(*services.store, *services.report_watch);
-  readiness.up("store");
+  if (services.store->id() == nullptr) {
+    readiness.down("store", "it has not answered yet");
+  } else {
+    readiness.up("store");
+  }
   return {};
 }
 
@@ -244,6 +274,7 @@ std::expected<void, Error> Node::start() {
   }
   for (const auto& reactor : parts.reactors) parts.threads.emplace_back([&reactor = *reactor] { reactor.run(); });
   parts.reactors.front()->post([&parts] { parts.sweeper->start(); });
+  if (parts.kafka) parts.kafka->start();
   parts.public_server->start();
   if (parts.admin_server) parts.admin_server->start();
   return {};
@@ -293,6 +324,7 @@ void Node::stop() {
       stream.cut();
     }
   });
+  if (parts.kafka) parts.kafka->stop();
   parts.services.store->close();  // what was accepted is stored, and its answers are on their way
   for (http::Server* server : {parts.public_server.get(), parts.admin_server.get()}) {
     if (server == nullptr) continue;

@@ -79,7 +79,6 @@ struct EventsRequest {
 struct EventPage {
   std::vector<ReportEvent> events;  // those after EventsRequest::after that are still kept, in order
   EventSeq newest{};                // the user's last event, kept or not
-  std::optional<EventSeq> oldest;   // the first event still kept; none: no event is
   bool trimmed = false;             // events after EventsRequest::after are no longer kept
 };
 
@@ -99,8 +98,9 @@ class ReportStore {
  public:
   virtual ~ReportStore() = default;
 
-  /// The same for as long as the store's content is.
-  [[nodiscard]] virtual const StoreId& id() const = 0;
+  /// The same for as long as the store's content is. Null while the store, across a network, was never reached; so it
+  /// is not null for whoever was answered by anything but Unavailable. Any thread.
+  [[nodiscard]] virtual const StoreId* id() const = 0;
 
   virtual void create(const UserId& user, std::optional<IdempotencyKey> key, Done<Change> done) = 0;
   virtual void change(ChangeRequest request, Done<Change> done) = 0;

@@ -1,4 +1,4 @@
-"""V4: reports over HTTP, on each embedded store: making, listing, reading and changing them."""
+"""V4: reports over HTTP, on each store: making, listing, reading and changing them."""
 
 import json
 import pathlib
@@ -9,6 +9,7 @@ import pytest
 
 from harness.reports import STATUSES, TRANSITIONS, WAY_TO, ReportUser, is_legal_walk, table_of
 from harness.server import Server, target
+from harness.stores import STORES
 
 pytestmark = pytest.mark.sanitizer
 
@@ -19,10 +20,9 @@ TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z")
 LIMIT = 65536
 
 
-@pytest.fixture(scope="module", params=["memory", "sqlite"])
-def server(request, tmp_path_factory):
-    store = "memory" if request.param == "memory" else "sqlite:reports.db"
-    one = Server(tmp_path_factory.mktemp(request.param), {"store": store}).start()
+@pytest.fixture(scope="module", params=STORES)
+def server(request, tmp_path_factory, store_settings):
+    one = Server(tmp_path_factory.mktemp(request.param), store_settings(request.param)).start()
     yield one
     assert not (fault := one.stop_and_find_faults()), fault
 

@@ -1,4 +1,4 @@
-"""V4 on SQLite: the process is killed at random moments under load, and nothing that was answered is lost."""
+"""V4 on each store that outlives its process: the process is killed at random moments under load, and nothing that was answered is lost."""
 
 import contextlib
 import random
@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness.reports import STATUSES, TRANSITIONS, ReportUser, is_legal_walk, told
+from harness.stores import ON_DYNAMODB
 from harness.waiting import wait_until
 from harness.wire import Closed
 
@@ -140,9 +141,10 @@ def check(user, writers, watchers):
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kills", [5, pytest.param(50, marks=pytest.mark.prove)])
-def test_killed_at_random_moments_nothing_that_was_answered_is_lost(start_server, seed, kills):
+@pytest.mark.parametrize("store", ["sqlite", ON_DYNAMODB])
+def test_killed_at_random_moments_nothing_that_was_answered_is_lost(start_server, store_settings, seed, store, kills):
     chance = random.Random(seed)
-    server = start_server({"store": "sqlite:reports.db", "stream.buffer": "64MiB"})
+    server = start_server(store_settings(store) | {"stream.buffer": "64MiB"})
     users = [ReportUser(server) for _ in range(USERS)]
     writers = [Writer(users[number % USERS], random.Random(chance.random())) for number in range(WRITERS)]
     watchers = []

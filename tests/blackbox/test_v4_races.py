@@ -12,6 +12,7 @@ import pytest
 
 from harness.reports import ReportUser, is_legal_walk, told
 from harness.server import Server
+from harness.stores import STORES
 from harness.wire import request_bytes
 
 pytestmark = pytest.mark.sanitizer
@@ -22,11 +23,10 @@ ATTEMPTS = 10_000
 STATUSES = ("pending", "queued", "processing", "failed", "canceled")
 
 
-@pytest.fixture(scope="module", params=["memory", "sqlite"])
-def server(request, tmp_path_factory):
-    store = "memory" if request.param == "memory" else "sqlite:reports.db"
+@pytest.fixture(scope="module", params=STORES)
+def server(request, tmp_path_factory, store_settings):
     # The watchers here share a processor with the writers; none is to be ended for being slow.
-    one = Server(tmp_path_factory.mktemp(request.param), {"store": store, "stream.buffer": "64MiB"}).start()
+    one = Server(tmp_path_factory.mktemp(request.param), store_settings(request.param) | {"stream.buffer": "64MiB"}).start()
     yield one
     assert not (fault := one.stop_and_find_faults()), fault
 

@@ -12,6 +12,7 @@ import pytest
 
 from harness.reports import ReportUser, told
 from harness.server import Server
+from harness.stores import STORES
 from harness.waiting import wait_until
 from harness.wire import Closed, request_bytes
 
@@ -21,10 +22,9 @@ BROWSER = {"Accept": "text/event-stream"}
 ID = re.compile(r"[A-Za-z0-9\-_.:~]{1,128}")
 
 
-@pytest.fixture(scope="module", params=["memory", "sqlite"])
-def server(request, tmp_path_factory):
-    store = "memory" if request.param == "memory" else "sqlite:reports.db"
-    one = Server(tmp_path_factory.mktemp(request.param), {"store": store}).start()
+@pytest.fixture(scope="module", params=STORES)
+def server(request, tmp_path_factory, store_settings):
+    one = Server(tmp_path_factory.mktemp(request.param), store_settings(request.param)).start()
     yield one
     assert not (fault := one.stop_and_find_faults()), fault
 
@@ -242,12 +242,12 @@ def test_an_id_from_before_a_restart_goes_on_after_it(start_server):
     assert [told(event) for event in again.take(2)] == [(report, 2, "queued"), (report, 3, "processing")]
 
 
-@pytest.mark.parametrize("store", ["memory", "sqlite:reports.db"])
-def test_an_id_of_another_store_is_a_gap_then_all_that_is_kept(start_server, store):
-    other = ReportUser(start_server({"store": store}))
+@pytest.mark.parametrize("store", STORES)
+def test_an_id_of_another_store_is_a_gap_then_all_that_is_kept(start_server, store_settings, store):
+    other = ReportUser(start_server(store_settings(store)))
     other.create()
     foreign = other.opened().last_event_id
-    user = ReportUser(start_server({"store": store}), other.id)
+    user = ReportUser(start_server(store_settings(store)), other.id)
     report = user.create()["reportId"]
     user.change(report, "queued")
     check_gap(user, foreign, [(report, 1, "pending"), (report, 2, "queued")])
@@ -321,9 +321,9 @@ def test_a_watcher_that_does_not_read_is_ended_and_comes_back_for_the_rest(start
 # Events that are kept for a time only
 
 
-@pytest.mark.parametrize("store", ["memory", "sqlite:reports.db"])
-def test_an_id_whose_events_are_no_longer_kept_is_a_gap(start_server, store):
-    server = start_server({"store": store, "reports.keep": "1s"})
+@pytest.mark.parametrize("store", STORES)
+def test_an_id_whose_events_are_no_longer_kept_is_a_gap(start_server, store_settings, store):
+    server = start_server(store_settings(store) | {"reports.keep": "1s"})
     user = ReportUser(server)
     stream = user.opened()
     report = user.create()["reportId"]
@@ -422,9 +422,9 @@ def test_a_listed_origin_may_change_a_report_and_read_what_it_needs_to_go_on(sta
 # The end
 
 
-@pytest.mark.parametrize("store", ["memory", "sqlite:reports.db"])
-def test_drain_ends_streams_kindly_and_loses_no_change_that_was_answered(start_server, store):
-    server = start_server({"store": store, "drain.period": "1s"})
+@pytest.mark.parametrize("store", STORES)
+def test_drain_ends_streams_kindly_and_loses_no_change_that_was_answered(start_server, store_settings, store):
+    server = start_server(store_settings(store) | {"drain.period": "1s"})
     user = ReportUser(server)
     streams = [user.opened() for _ in range(10)]
     last = user.create()
@@ -457,10 +457,10 @@ def test_drain_ends_streams_kindly_and_loses_no_change_that_was_answered(start_s
         assert now["version"] - last["version"] in (0, 1), "at most the request that got no answer came on top"
 
 
-@pytest.mark.parametrize("store", ["memory", "sqlite:reports.db"])
-def test_a_stream_that_opens_as_the_drain_begins_is_ended_kindly_or_refused(start_server, store):
+@pytest.mark.parametrize("store", STORES)
+def test_a_stream_that_opens_as_the_drain_begins_is_ended_kindly_or_refused(start_server, store_settings, store):
     """The store is asked before a V4 stream opens, so the drain can begin between the two."""
-    server = start_server({"store": store, "drain.period": "500ms", "limits.streams-per-user": 0})
+    server = start_server(store_settings(store) | {"drain.period": "500ms", "limits.streams-per-user": 0})
     user = ReportUser(server)
     user.create()
 

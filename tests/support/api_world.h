@@ -40,7 +40,7 @@ class ApiWorld {
                  .web = {},
                  .crowded = [] { return false; }} {
     services.owners.push_back(std::make_unique<api::StreamOwner>(reactor, 0));
-    services.report_watch = std::make_unique<api::ReportWatch>(services.v4.hub, services.owners, services.store->id(),
+    services.report_watch = std::make_unique<api::ReportWatch>(services.v4.hub, services.owners, *services.store,
                                                                settings.reports.recheck);
     services.reports = std::make_unique<reports::ReportService>(*services.store, *services.report_watch);
     readiness.up("store");

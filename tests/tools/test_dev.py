@@ -17,6 +17,7 @@ class Project:
         self.root = root
         self.calls = root.parent / "apt-calls"
         self.programs = root.parent / "programs"
+        self.path = os.environ["PATH"]
         self.programs.mkdir()
         (root / "tests/tools").mkdir(parents=True)
         shutil.copy(PROJECT / "dev", root)
@@ -30,8 +31,18 @@ class Project:
         (self.programs / name).write_text(f"#!/bin/sh\n{body}\n")
         (self.programs / name).chmod(0o755)
 
+    def hide(self, *names: str):
+        """Takes programs that the machine has off the path."""
+        rest = self.root.parent / "rest"
+        rest.mkdir()
+        for folder in os.environ["PATH"].split(":"):
+            for program in Path(folder).glob("*"):
+                if program.name not in names and not (rest / program.name).exists():
+                    (rest / program.name).symlink_to(program)
+        self.path = str(rest)
+
     def dev(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"PATH": f"{self.programs}:{os.environ['PATH']}"}
+        environment = os.environ | {"PATH": f"{self.programs}:{self.path}"}
         # From elsewhere: ./dev finds its project by itself.
         return subprocess.run(
             [self.root / "dev", *arguments], cwd=self.root.parent, env=environment, text=True, capture_output=True, timeout=60
@@ -48,7 +59,7 @@ def project(tmp_path):
 
 def test_help_lists_every_command_and_step(project):
     said = project.dev("help").stdout
-    for command in ("run", "test", "prove", "bench", "format", "lint"):
+    for command in ("run", "test", "prove", "bench", "kafka", "dynamodb", "format", "lint"):
         assert f"./dev {command}" in said
     assert "unit-asan" in said
     assert project.dev().stdout == said
@@ -108,6 +119,17 @@ def test_only_what_is_missing_is_installed(project):
     update, install = project.apt_calls()
     assert update.endswith("update")
     assert install.endswith(f"install --yes --no-install-recommends {ABSENT}")
+
+
+@pytest.mark.parametrize(
+    ("missing", "packages"), [(["java", "mvn"], ["default-jre-headless", "maven"]), (["mvn"], ["maven"]), ([], [])]
+)
+def test_kafka_needs_java_and_maven_from_wherever_they_come(project, missing, packages):
+    project.hide(*missing)
+    project.program("dpkg-query", "exit 1")
+    project.dev("kafka")
+    installed = [call.split(" --no-install-recommends ")[1].split() for call in project.apt_calls() if " install " in call]
+    assert installed == ([packages] if packages else [])
 
 
 def test_packages_that_cannot_be_installed_are_named_and_counted_as_a_failure(project):

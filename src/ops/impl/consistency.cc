@@ -48,6 +48,18 @@ void check_open_to_all(const Settings& settings, Contradictions& found) {
   }
 }
 
+void check_feeds(const Settings& settings, Contradictions& found) {
+  if (settings.kafka.feeds.empty()) return;
+  if (settings.kafka.brokers.empty()) {
+    found.add("kafka.feed", "a feed is read from Kafka; say where that is by kafka.brokers");
+  }
+  std::set<std::string_view> topics{settings.kafka.v3_topic};
+  for (const Settings::Kafka::Feed& feed : settings.kafka.feeds) {
+    if (topics.insert(feed.topic).second) continue;
+    found.add("kafka.feed", fmt::format("the topic {} is read already; each topic has one feed", feed.topic));
+  }
+}
+
 }  // namespace
 
 std::vector<Mistake> contradictions(const Settings& settings, const Places& places) {
@@ -55,6 +67,7 @@ std::vector<Mistake> contradictions(const Settings& settings, const Places& plac
   if (settings.listen.empty()) found.add("listen", "listen names no address; it takes at least one IP:PORT");
   check_listen_twice(settings, found);
   check_open_to_all(settings, found);
+  check_feeds(settings, found);
   return found.take();
 }
 

@@ -56,7 +56,7 @@ std::vector<Setting> declare_all() {
   return {
       SETTING(listen, addresses(), "where clients connect; may be given several times"),
       SETTING(threads, count({0, 256}), "reactor threads; 0 is one per core"),
-      SETTING(store, store_location(), "where reports are kept; in memory they end with the process"),
+      SETTING(store, store_location(), "where reports are kept: in memory (they end with the process), in an SQLite file, or in DynamoDB (several nodes)"),
       SETTING(insecure_no_auth, on_off(), "allow `listen` on an address that other machines reach although no client has to prove who it is"),
 
       SETTING(admin.listen, address(), "moves /healthz, /readyz and /metrics here, off the clients' addresses"),
@@ -75,8 +75,18 @@ std::vector<Setting> declare_all() {
       SETTING(history.ttl, duration({1ms, 365 * kDay}), "how long an event is kept"),
       SETTING(history.memory, size({4 * kKiB, 64 * kTiB}), "bytes of events kept for all users together"),
 
+      SETTING(kafka.brokers, brokers(), "the Kafka cluster that V3 and the feeds are read from (the flag may also be --kafka); none keeps V3 inside the process"),
+      SETTING(kafka.v3_topic, topic(), "the topic of V3, USERNAME:MESSAGE a record"),
+      SETTING(kafka.dead_letter_suffix, topic_suffix(), "what is put behind a topic's name for the topic of its unreadable records"),
+      SETTING(kafka.group, group_name(), "the consumer group by which the nodes share out what is to be done once"),
+      SETTING(kafka.create_topics, on_off(), "make V3's topic and the dead-letter topics when they are missing"),
+
       SETTING(reports.keep, duration({0ms, 36'500 * kDay}), "how long the events of a report are kept; 0 is for good"),
       SETTING(reports.recheck, duration({10ms, kDay}), "how often the reports of connected users are looked up in case a notice was lost"),
+
+      SETTING(dynamodb.endpoint, endpoint(), "where DynamoDB is, unless it is AWS's; DynamoDB Local is at http://localhost:8000"),
+      SETTING(dynamodb.region, region(), "the AWS region of the tables"),
+      SETTING(dynamodb.table_prefix, table_prefix(), "stands in front of the tables' names"),
 
       SETTING(drain.delay, duration({0ms, 1h}), "after SIGTERM: time for load balancers to see that /readyz says no, before streams end"),
       SETTING(drain.period, duration({0ms, 1h}), "after SIGTERM: the time over which the ends of streams are spread"),

@@ -46,8 +46,20 @@ struct DurationBounds {
 /// Text for one SSE comment: nothing in it can end the line, and with it the comment.
 [[nodiscard]] Kind<std::string> comment_text();
 [[nodiscard]] Kind<std::string> store_location();
+/// HOST:PORT, several parted by commas; empty is none.
+[[nodiscard]] Kind<std::string> brokers();
+[[nodiscard]] Kind<std::string> topic();
+/// Something of Kafka's that has the letters of a topic's name.
+[[nodiscard]] Kind<std::string> topic_suffix();
+[[nodiscard]] Kind<std::string> group_name();
+/// The address of an HTTP service, without a path.
+[[nodiscard]] Kind<std::string> endpoint();
+/// The name of an AWS region.
+[[nodiscard]] Kind<std::string> region();
+/// The first part of a DynamoDB table's name.
+[[nodiscard]] Kind<std::string> table_prefix();
 /// A folder; empty stands for one that the program finds itself, which `empty_shown` names.
-[[nodiscard]] Kind<std::string> folder(std::string empty_shown);
+[[nodiscard]] Kind<std::string> folder(const std::string& empty_shown);
 
 template <class E>
 [[nodiscard]] Kind<E> choice(const std::vector<std::pair<std::string, E>>& options) {

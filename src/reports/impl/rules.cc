@@ -24,7 +24,6 @@ EventPage page_frame(EventSeq after, EventSeq newest, EventSeq first_kept) {
   EventPage page;
   page.newest = newest;
   page.trimmed = next(after) < first_kept;
-  if (first_kept <= newest) page.oldest = first_kept;
   return page;
 }
 

@@ -177,7 +177,7 @@ class MemoryStore final : public ReportStore {
       : waiting_max_(options.waiting_max), tables_(std::move(options)), worker_(waiting_max_, run_all) {}
   ~MemoryStore() override { worker_.close(); }
 
-  [[nodiscard]] const StoreId& id() const override { return id_; }
+  [[nodiscard]] const StoreId* id() const override { return &id_; }
 
   void create(const UserId& user, std::optional<IdempotencyKey> key, Done<Change> done) override {
     submit(std::move(done), [this, user, key = std::move(key)] { return tables_.create(user, key); });

@@ -117,7 +117,7 @@ class SqliteStore final : public ReportStore {
     return failure ? failure : reader_.take_failure();
   }
 
-  [[nodiscard]] const StoreId& id() const override { return id_; }
+  [[nodiscard]] const StoreId* id() const override { return &id_; }
 
   void create(const UserId& user, std::optional<IdempotencyKey> key, Done<Change> done) override {
     write({[user, key = std::move(key)](WriteTables& tables) { return tables.create(user, key); }, std::move(done)});

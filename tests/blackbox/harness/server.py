@@ -17,7 +17,7 @@ from .metrics import Metrics
 from .waiting import PATIENCE, wait_until
 from .wire import Closed, Connection
 
-_REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
+REPOSITORY = pathlib.Path(__file__).resolve().parents[3]
 _FAULT = re.compile(
     r"^.*(?:ERROR: \w+Sanitizer|WARNING: \w+Sanitizer|SUMMARY: \w+Sanitizer|runtime error:|[Aa]ssertion .*failed|"
     r"terminate called|libc\+\+abi:).*$",
@@ -27,7 +27,7 @@ _FAULT = re.compile(
 
 def binary():
     """The program under test: RILLGATE_BIN, or the release build."""
-    return str(pathlib.Path(os.environ.get("RILLGATE_BIN", _REPOSITORY / "build/release/rillgate")).absolute())
+    return str(pathlib.Path(os.environ.get("RILLGATE_BIN", REPOSITORY / "build/release/rillgate")).absolute())
 
 
 def clean_environment(extra=None):
@@ -112,20 +112,20 @@ class Server:
             )
         return self
 
-    def start(self):
-        """Starts the process and waits until it is ready."""
+    def start(self, path="/readyz"):
+        """Starts the process and waits until it is ready, or, by /healthz, until it answers at all."""
         self.spawn()
-        wait_until(self._is_ready, "the server to be ready")
+        wait_until(lambda: self._says_ok(path), f"the server to answer {path} with 200")
         return self
 
     def _limit_descriptors(self):
         resource.setrlimit(resource.RLIMIT_NOFILE, (self._descriptors, self._descriptors))
 
-    def _is_ready(self):
+    def _says_ok(self, path):
         assert self.process.poll() is None, f"the server exited with {self.process.returncode} at start:\n{self.log()}"
         try:
             with Connection(self._ready_port) as connection:
-                return connection.request("GET", "/readyz").status == 200
+                return connection.request("GET", path).status == 200
         except (ConnectionRefusedError, Closed):
             return False
 
@@ -171,10 +171,10 @@ class Server:
     def post(self, path, body=b"", headers=()):
         return self.request("POST", path, headers, body.encode() if isinstance(body, str) else body)
 
-    def publish(self, user, data, event=None, connection=None):
-        """Posts a V2 message and returns the answer's JSON."""
+    def publish(self, user, data, event=None, connection=None, version="v2"):
+        """Posts a message and returns the answer's JSON."""
         body = data.encode() if isinstance(data, str) else data
-        path = target("/v2/message", username=user, event=event)
+        path = target(f"/{version}/message", username=user, event=event)
         response = (connection or self).request("POST", path, (), body)
         assert response.status == 202, f"{response.head!r} {response.body!r}"
         return response.json()

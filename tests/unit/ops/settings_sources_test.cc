@@ -134,7 +134,7 @@ TEST(SettingsSources, AllMistakesOfTheCommandLineAreToldAtOnce) {
             "\"--buffer\" is no flag (did you mean --stream.buffer?); `rillgate --help` lists them\n"
             "\"word\" is no flag; flags are --NAME VALUE, and `rillgate --help` lists them\n"
             "--threads: given twice, as \"x\" and \"2\"; it takes one value\n"
-            "--store: the value is missing; --store takes memory, or sqlite:PATH\n"
+            "--store: the value is missing; --store takes memory, sqlite:PATH, or dynamodb\n"
             "--threads: \"x\" is no value for threads, which takes a whole number from 0 to 256\n");
 }
 

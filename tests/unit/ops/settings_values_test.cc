@@ -173,8 +173,30 @@ TEST(SettingValues, StoresThatDoNotExistAreRefused) {
   const auto kind = store_location();
   EXPECT_TRUE(read(kind, "memory"));
   EXPECT_TRUE(read(kind, "sqlite:rillgate.db"));
-  for (const char* text : {"", "sqlite", "sqlite:", "postgres:x", "Memory", "sqlite:a\nb"})
+  EXPECT_TRUE(read(kind, "dynamodb"));
+  for (const char* text : {"", "sqlite", "sqlite:", "postgres:x", "Memory", "sqlite:a\nb", "dynamodb:x"})
     EXPECT_FALSE(read(kind, text)) << text;
+}
+
+TEST(SettingValues, AnEndpointIsAnHttpAddressWithoutAPath) {
+  const auto kind = endpoint();
+  EXPECT_EQ(read(kind, "http://localhost:8000"), "http://localhost:8000");
+  EXPECT_EQ(read(kind, "http://localhost:8000/"), "http://localhost:8000");
+  EXPECT_EQ(read(kind, "https://dynamodb.eu-central-1.amazonaws.com"), "https://dynamodb.eu-central-1.amazonaws.com");
+  EXPECT_EQ(read(kind, "http://[::1]:8000"), "http://[::1]:8000");
+  for (const char* text : {"", "localhost:8000", "ftp://localhost", "http://", "http://a/b", "http://a b", "http://a?b",
+                           "http://user@a", "http://a:99999"}) {
+    EXPECT_FALSE(read(kind, text)) << text;
+  }
+}
+
+TEST(SettingValues, RegionsAndTablePrefixesHaveTheLettersThatAwsAllows) {
+  for (const char* text : {"us-east-1", "local"}) EXPECT_TRUE(read(region(), text)) << text;
+  for (const char* text : {"", "US", "us east", "us_east", "a/b", "a:b"}) EXPECT_FALSE(read(region(), text)) << text;
+  EXPECT_FALSE(read(region(), std::string(33, 'a')));
+  for (const char* text : {"", "a", "My.App_1-"}) EXPECT_TRUE(read(table_prefix(), text)) << text;
+  for (const char* text : {"a b", "a/", "\"", "ü"}) EXPECT_FALSE(read(table_prefix(), text)) << text;
+  EXPECT_FALSE(read(table_prefix(), std::string(201, 'a')));
 }
 
 TEST(SettingsTogether, AnOpenAddressWithoutAuthenticationIsRefused) {

@@ -59,7 +59,7 @@ class SqliteStoreFile : public ::testing::Test {
 
 TEST_F(SqliteStoreFile, KeepsEverythingThroughAReopening) {
   auto store = open();
-  const StoreId id = store->id();
+  const StoreId id = *store->id();
   Blocking calls(*store);
   const Report first = calls.create(kAnn, key("first")).value().report;
   const ChangeRequest record{
@@ -73,7 +73,7 @@ TEST_F(SqliteStoreFile, KeepsEverythingThroughAReopening) {
 
   store = open();
   Blocking again(*store);
-  EXPECT_EQ(store->id(), id);
+  EXPECT_EQ(*store->id(), id);
   EXPECT_EQ(again.list({.user = kAnn})->reports, reports);
   EXPECT_EQ(again.all_events(kAnn), events);
   EXPECT_EQ(again.history(kAnn, first.id), history);
@@ -91,7 +91,7 @@ TEST_F(SqliteStoreFile, LeavesOneFileAndItsLockAfterAClose) {
 }
 
 TEST(MemoryStore, IsAnotherStoreEachTime) {
-  EXPECT_NE(make_memory_store({})->id(), make_memory_store({})->id());
+  EXPECT_NE(*make_memory_store({})->id(), *make_memory_store({})->id());
 }
 
 TEST_F(SqliteStoreFile, RefusesASecondOpenerAndNamesTheFirst) {

@@ -1,0 +1,142 @@
+"""The tests' own side of Kafka: topics made and changed, records written and read, by another client than the server's
+build of librdkafka."""
+
+from dataclasses import dataclass, field
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+
+from .waiting import PATIENCE, wait_until
+
+
+@dataclass
+class Record:
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict = field(default_factory=dict)
+
+    @property
+    def place(self):
+        return self.partition, self.offset
+
+    @property
+    def source(self):
+        """Where a dead letter says that it comes from."""
+        return int(self.headers["partition"]), int(self.headers["offset"])
+
+
+class Kafka:
+    """A client of the brokers at `addresses`."""
+
+    def __init__(self, addresses):
+        self._brokers = {"bootstrap.servers": addresses, "log_level": 0}
+        self._admin = AdminClient(self._brokers)
+        self._producer = Producer(
+            self._brokers | {"enable.idempotence": True, "linger.ms": 0, "message.max.bytes": 4_000_000}
+        )
+
+    # Topics
+
+    def topics(self):
+        return set(self._admin.list_topics(timeout=PATIENCE).topics)
+
+    def leaders(self, topic):
+        """The broker that leads each partition, -1 where none does."""
+        partitions = self._admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
+        return {number: partition.leader for number, partition in partitions.items()}
+
+    def replicas_in_sync(self, topic):
+        partitions = self._admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
+        return [len(partition.isrs) for partition in partitions.values()]
+
+    def create_topic(self, topic, partitions=1, replication=-1, **config):
+        config = {name.replace("_", "."): str(value) for name, value in config.items()}
+        made = NewTopic(topic, partitions, replication, config=config)
+        self._admin.create_topics([made])[topic].result(PATIENCE)
+        self._wait_for_leaders(topic, partitions)
+
+    def add_partitions(self, topic, total):
+        self._admin.create_partitions([NewPartitions(topic, total)])[topic].result(PATIENCE)
+        self._wait_for_leaders(topic, total)
+
+    def delete_topic(self, topic):
+        self._admin.delete_topics([topic])[topic].result(PATIENCE)
+        wait_until(lambda: topic not in self.topics(), f"{topic} to be gone")
+
+    def delete_records(self, topic, before, partition=0):
+        """What retention does, at once: the records of a partition before an offset are gone."""
+        place = TopicPartition(topic, partition, before)
+        self._admin.delete_records([place])[place].result(PATIENCE)
+
+    def _wait_for_leaders(self, topic, partitions):
+        def all_led():
+            leaders = self.leaders(topic)
+            return len(leaders) == partitions and -1 not in leaders.values()
+
+        wait_until(all_led, f"the {partitions} partitions of {topic} to have leaders")
+
+    # Records
+
+    def send_all(self, topic, values, within=PATIENCE, **options):
+        """Writes records; returns the (partition, offset) of each, which the broker has acknowledged. Options: key,
+        partition, headers, timestamp (milliseconds)."""
+        places = [None] * len(values)
+
+        def keep(number):
+            def acknowledged(error, message):
+                assert error is None, error
+                places[number] = (message.partition(), message.offset())
+
+            return acknowledged
+
+        for number, value in enumerate(values):
+            while not self._try_to_produce(topic, value, keep(number), options):
+                self._producer.poll(0.1)
+        assert self._producer.flush(within) == 0, "not all records were acknowledged"
+        return places
+
+    def send(self, topic, value, **options):
+        return self.send_all(topic, [value], **options)[0]
+
+    def _try_to_produce(self, topic, value, acknowledged, options):
+        try:
+            self._producer.produce(topic, value, on_delivery=acknowledged, **options)
+        except BufferError:
+            return False
+        self._producer.poll(0)
+        return True
+
+    def read(self, topic):
+        """All records that a topic has, in the order of their partitions."""
+        consumer = Consumer(
+            self._brokers | {"group.id": "tests", "enable.auto.commit": False, "enable.partition.eof": True}
+        )
+        try:
+            left = set(self.leaders(topic))
+            consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in left])
+            records = []
+            while left:
+                for message in consumer.consume(1000, 0.1):
+                    if message.error() is None:
+                        records.append(_record(message))
+                    else:
+                        assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+                        left.discard(message.partition())
+        finally:
+            consumer.close()
+        return sorted(records, key=lambda record: record.place)
+
+    def wait_for(self, topic, count, within=PATIENCE):
+        """All records of a topic, as soon as there are so many."""
+        return wait_until(
+            lambda: topic in self.topics() and len(records := self.read(topic)) >= count and records,
+            f"{count} records in {topic}",
+            within,
+        )
+
+
+def _record(message):
+    headers = {name: value.decode() for name, value in message.headers() or []}
+    return Record(message.partition(), message.offset(), message.key(), message.value(), headers)

@@ -1,0 +1,45 @@
+"""Servers on DynamoDB Local for the tests of this folder, all of which have the mark `dynamodb`."""
+
+import pathlib
+import signal
+
+import pytest
+
+from harness.dynamodb import DynamoDbProxy
+from harness.reports import ReportUser
+from harness.stores import dynamodb_settings
+from servers.dynamodb import DynamoDbLocal
+
+_FOLDER = pathlib.Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.is_relative_to(_FOLDER):
+            item.add_marker(pytest.mark.dynamodb)
+
+
+@pytest.fixture
+def proxy(dynamodb):
+    one = DynamoDbProxy(dynamodb)
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def behind_proxy(dynamodb, proxy, start_server):
+    """A server whose DynamoDB is behind the proxy."""
+    return start_server(dynamodb_settings(dynamodb, proxy.endpoint) | {"keepalive.interval": "50ms"})
+
+
+@pytest.fixture
+def user(behind_proxy):
+    return ReportUser(behind_proxy)
+
+
+@pytest.fixture
+def private_dynamodb(tmp_path):
+    """A DynamoDB Local for one test to stop and start; it runs at first, and what it has outlives its process."""
+    one = DynamoDbLocal(tmp_path / "dynamodb", is_kept=True).start()
+    yield one
+    one.stop(signal.SIGKILL)
