@@ -13,6 +13,7 @@ from harness.waiting import wait_until
 from servers.kafka import Broker
 
 FOUND_WITHIN = 30  # seconds, for a new partition
+READY_WITHIN = 10  # seconds, for a node whose topic is small; it takes less than one
 
 
 # Topics
@@ -44,6 +45,16 @@ def test_a_topic_that_is_there_is_left_as_it_is(start_node, kafka, topic):
     kafka.create_topic(topic, 5)
     start_node()
     assert len(kafka.leaders(topic)) == 5
+
+
+def test_the_number_of_partitions_does_not_slow_the_start(start_node, kafka, topic):
+    kafka.create_topic(topic, 50)
+    began = time.monotonic()
+    node = start_node()
+    assert time.monotonic() - began < READY_WITHIN
+    stream = opened(node, "a")
+    kafka.send(topic, "a:x", partition=49)
+    assert stream.next_event().data == "x"
 
 
 @pytest.mark.timeout(120)
