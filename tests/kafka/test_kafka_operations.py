@@ -203,7 +203,7 @@ sasl.password = "{password}"
 
 
 def test_a_cluster_with_tls_and_passwords_is_reached_by_librdkafkas_properties(
-    start_server, guarded_broker, tmp_path, topic
+    guarded_broker, start_server, tmp_path, topic
 ):
     address, certificate = guarded_broker
     settings = {"kafka": address, "kafka.v3-topic": topic}
@@ -214,7 +214,7 @@ def test_a_cluster_with_tls_and_passwords_is_reached_by_librdkafkas_properties(
     assert _PASSWORD not in node.log()
 
 
-def test_a_wrong_password_is_told_on_readyz_and_never_shown(start_server, guarded_broker, tmp_path, topic):
+def test_a_wrong_password_is_told_on_readyz_and_never_shown(guarded_broker, start_server, tmp_path, topic):
     address, certificate = guarded_broker
     settings = {"kafka": address, "kafka.v3-topic": topic}
     arguments = properties_file(tmp_path, certificate, "wrong-password")

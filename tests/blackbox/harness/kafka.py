@@ -61,17 +61,18 @@ class Kafka:
 
     def _metadata(self, topic=None):
         """As the first broker that can be asked has it."""
-
-        def ask():
-            with contextlib.suppress(KafkaException):
-                return self._admin.list_topics(topic, timeout=5)
-
-        return wait_until(ask, "a broker to answer")
+        return wait_until(lambda: _asked(lambda: self._admin.list_topics(topic, timeout=5)), "a broker to answer")
 
     def create_topic(self, topic, partitions=1, replication=-1, **config):
         config = {name.replace("_", "."): str(value) for name, value in config.items()}
         made = NewTopic(topic, partitions, replication, config=config)
-        self._admin.create_topics([made])[topic].result(PATIENCE)
+
+        def is_made():
+            _asked(lambda: self._admin.create_topics([made])[topic].result(PATIENCE))
+            return topic in self.topics()
+
+        assert topic not in self.topics()
+        wait_until(is_made, f"{topic} to be made")
         self._wait_for_leaders(topic, partitions)
 
     def add_partitions(self, topic, total):
@@ -166,6 +167,12 @@ class Kafka:
             f"{count} records in {topic}",
             within,
         )
+
+
+def _asked(question):
+    """The answer, or nothing: for questions to brokers that come and go, which are asked until they are answered."""
+    with contextlib.suppress(KafkaException):
+        return question()
 
 
 def _record(message):
