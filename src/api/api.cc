@@ -4,9 +4,11 @@
 
 #include <algorithm>
 
+#include "api/open_stream.h"
 #include "api/operations.h"
 #include "api/v1.h"
 #include "api/v2.h"
+#include "api/v3.h"
 #include "api/v4.h"
 #include "base/text.h"
 
@@ -90,32 +92,48 @@ Api::Api(Services& services, Surface surface) : services_(services) {
   has_web_ = surface != Surface::kOperations;
   routes_.push_back({.path = "other", .get = {}, .post = {}});
   if (surface != Surface::kOperations) {
-    routes_.push_back({.path = "/v1/sse", .get = [&](auto& exchange) { v1_stream(services, exchange); }, .post = {}});
-    for (Namespace* space : {&services.v2, &services.v3}) {
-      const std::string root = "/" + space->version;
-      routes_.push_back({.path = root + "/sse",
-                         .get = [&services, space](auto& exchange) { user_stream(services, *space, exchange); },
-                         .post = {}});
-      routes_.push_back({.path = root + "/message", .get = {}, .post = [&services, space](auto& exchange) {
-                           post_message(services, *space, exchange);
-                         }});
-      routes_.push_back({.path = root + "/messages", .get = {}, .post = [&services, space](auto& exchange) {
-                           post_messages(services, *space, exchange);
-                         }});
+    const auto stream = [&](std::string path, Action get) {
+      routes_.push_back({.path = std::move(path), .get = std::move(get), .post = {}, .kind = Route::Kind::kStream});
+    };
+    stream("/v1/sse", [&](auto& exchange) { v1_stream(services, exchange); });
+    std::vector<Namespace*> of_users{&services.v2, &services.v3};
+    for (const auto& feed : services.feeds) of_users.push_back(feed.get());
+    for (Namespace* space : of_users) {
+      stream("/" + space->version + "/sse",
+             [&services, space](auto& exchange) { user_stream(services, *space, exchange); });
+    }
+    const auto add_posts = [&](const std::string& root, Action one, Action many) {
+      routes_.push_back({.path = root + "/message", .get = {}, .post = std::move(one)});
+      routes_.push_back({.path = root + "/messages", .get = {}, .post = std::move(many)});
+    };
+    const auto inside = [&services](auto action, Namespace& space) {
+      return [&services, action, &space](auto& exchange) { action(services, space, exchange); };
+    };
+    const auto into_kafka = [&services](auto action) {
+      return [&services, action](auto& exchange) { action(services, exchange); };
+    };
+    add_posts("/v2", inside(post_message, services.v2), inside(post_messages, services.v2));
+    if (services.v3_publisher) {
+      add_posts("/v3", into_kafka(post_message_to_kafka), into_kafka(post_messages_to_kafka));
+    } else {
+      add_posts("/v3", inside(post_message, services.v3), inside(post_messages, services.v3));
     }
     const auto v4 = [&services](auto action) {
       return [&services, action](auto& exchange) { action(services, exchange); };
     };
-    routes_.push_back({.path = "/v4/sse", .get = v4(report_stream), .post = {}});
+    stream("/v4/sse", v4(report_stream));
     routes_.push_back({.path = "/v4/new/report", .get = {}, .post = v4(create_report)});
     routes_.push_back({.path = "/v4/reports", .get = v4(list_reports), .post = {}});
     routes_.push_back({.path = "/v4/report", .get = v4(get_report), .post = {}, .put = v4(change_report)});
     routes_.push_back({.path = "/v4/report/history", .get = v4(report_history), .post = {}});
   }
   if (surface != Surface::kPublic) {
-    routes_.push_back({.path = "/healthz", .get = health, .post = {}});
-    routes_.push_back({.path = "/readyz", .get = [&](auto& exchange) { readiness(services, exchange); }, .post = {}});
-    routes_.push_back({.path = "/metrics", .get = [&](auto& exchange) { metrics(services, exchange); }, .post = {}});
+    const auto for_operators = [&](std::string path, Action get) {
+      routes_.push_back({.path = std::move(path), .get = std::move(get), .post = {}, .kind = Route::Kind::kOperators});
+    };
+    for_operators("/healthz", health);
+    for_operators("/readyz", [&](auto& exchange) { readiness(services, exchange); });
+    for_operators("/metrics", [&](auto& exchange) { metrics(services, exchange); });
   }
   counts_ = std::make_unique<RequestCounts>(routes_.size());
   services.metrics.add([this](ops::Families& families) { counts_->collect(routes_, families); });
@@ -128,6 +146,8 @@ void Api::handle(http::Exchange& exchange) {
   const std::string_view path = without_last_slash(request.path);
   const auto found =
       std::find_if(routes_.begin() + 1, routes_.end(), [&](const Route& route) { return route.path == path; });
+  request.route = found == routes_.end() ? kUnknownRoute : static_cast<std::size_t>(found - routes_.begin());
+  if (answered_by_rate(exchange, routes_[request.route])) return;
   if (path == "*") {
     answer_options(exchange, "OPTIONS, GET, HEAD, POST, PUT");
     return;
@@ -138,7 +158,6 @@ void Api::handle(http::Exchange& exchange) {
         http::problem(404, fmt::format("there is no route {}; docs/openapi.yaml lists them", request.path)));
     return;
   }
-  request.route = static_cast<std::size_t>(found - routes_.begin());
   if (answered_by_policy(exchange, *found)) return;
   if (request.method == "POST" && found->post) {
     found->post(exchange);
@@ -155,15 +174,26 @@ void Api::handle(http::Exchange& exchange) {
   }
 }
 
-bool Api::answered_by_policy(http::Exchange& exchange, const Route& route) {
+bool Api::answered_by_rate(http::Exchange& exchange, const Route& route) {
+  constexpr std::string_view kDetail =
+      "your address sends more requests a second than limits.requests-per-address allows; slow down";
   const http::Request& request = exchange.request();
-  if (!services_.addresses.admit_request(services_.addresses.client_of(request), exchange.reactor().now())) {
-    http::Response response = http::problem(
-        429, "your address sends more requests a second than limits.requests-per-address allows; slow down");
-    response.field("Retry-After", "1");
-    exchange.respond(std::move(response));
+  if (route.kind == Route::Kind::kOperators ||
+      services_.addresses.admit_request(services_.addresses.client_of(request), exchange.reactor().now())) {
+    return false;
+  }
+  if (route.kind == Route::Kind::kStream && request.method == "GET") {
+    refuse_stream(services_, exchange, kDetail, 429);
     return true;
   }
+  http::Response response = http::problem(429, kDetail);
+  response.field("Retry-After", "1");
+  exchange.respond(std::move(response));
+  return true;
+}
+
+bool Api::answered_by_policy(http::Exchange& exchange, const Route& route) {
+  const http::Request& request = exchange.request();
   if (request.method == "OPTIONS") {
     answer_options(exchange, allowed_methods(route));
     return true;
@@ -203,7 +233,7 @@ void Api::decorate(const http::Request* request, http::Response& response) {
   if (!origin || !is_listed(*origin)) return;
   response.field("Access-Control-Allow-Origin", *origin)
       .field("Access-Control-Allow-Credentials", "true")
-      .field("Access-Control-Expose-Headers", "Last-Event-ID, Location, Link, Retry-After, X-Request-Id");
+      .field("Access-Control-Expose-Headers", "ETag, Last-Event-ID, Location, Link, Retry-After, X-Request-Id");
 }
 
 void Api::on_response(const http::Request* request, int status) {

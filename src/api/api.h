@@ -21,6 +21,11 @@ struct Route {
   Action get;        // answers HEAD too
   Action post;
   Action put = {};
+  enum class Kind : std::uint8_t {
+    kPlain,
+    kStream,     // refused so that browsers come back
+    kOperators,  // never limited: a busy client on a machine must not make the node look dead to a probe from there
+  } kind = Kind::kPlain;
 };
 
 /// Which routes a listener has.
@@ -40,6 +45,7 @@ class Api final : public http::Handler {
   class RequestCounts;
 
   [[nodiscard]] bool is_listed(std::string_view origin) const;
+  [[nodiscard]] bool answered_by_rate(http::Exchange& exchange, const Route& route);
   [[nodiscard]] bool answered_by_policy(http::Exchange& exchange, const Route& route);
   void answer_options(http::Exchange& exchange, std::string_view allow) const;
 

@@ -1,7 +1,10 @@
 #include "api/event_stream.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
+#include <latch>
+#include <span>
 
 #include "sse/encode.h"
 
@@ -29,7 +32,7 @@ void EventStream::start(std::unique_ptr<http::Sink> sink, OnEnd on_end) {
 void EventStream::end_at(io::Time when, std::chrono::milliseconds retry) {
   ends_at_ = when;
   last_retry_ = retry;
-  owner_.reactor.start(*this, when);
+  tick_at(owner_.reactor.now());  // what ticks goes on until then
 }
 
 void EventStream::cut() {
@@ -90,6 +93,48 @@ void EventStream::destroy() {
   owner_.reactor.at_end_of_round([this] { delete this; });
 }
 
+/// One letter for each reactor, however many streams.
+class OwnersMail {
+ public:
+  void add(hub::FlushList streams) {
+    while (!streams.empty()) {
+      auto& stream = static_cast<EventStream&>(streams.pop());
+      const std::size_t index = stream.owner_.index;
+      assert(index < kReactorsMax);
+      for (; count_ <= index; ++count_) reactors_[count_] = nullptr;
+      reactors_[index] = &stream.owner_.reactor;
+      mail_[index].add(stream);
+    }
+  }
+  void send() {
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (reactors_[i] != nullptr) reactors_[i]->send(mail_[i]);
+    }
+  }
+  /// Sends, and waits until all have been read.
+  void send_and_wait() {
+    std::array<Fence, kReactorsMax> fences;
+    const auto receivers = std::ranges::count_if(std::span(reactors_).first(count_), [](auto* each) { return each; });
+    std::latch read(receivers);
+    for (std::size_t i = 0; i < count_; ++i) {
+      if (reactors_[i] == nullptr) continue;
+      fences[i].read = &read;
+      mail_[i].add(fences[i]);
+    }
+    send();
+    read.wait();
+  }
+
+ private:
+  struct Fence final : io::MailItem {
+    void on_mail() override { read->count_down(); }
+    std::latch* read = nullptr;
+  };
+  std::array<io::MailChain, kReactorsMax> mail_;
+  std::array<io::Reactor*, kReactorsMax> reactors_;
+  std::size_t count_ = 0;
+};
+
 void flush_all(hub::FlushList streams) {
   while (!streams.empty() && streams.size() <= kInlineStreamsMax) {
     auto& stream = static_cast<EventStream&>(streams.pop());
@@ -99,30 +144,26 @@ void flush_all(hub::FlushList streams) {
     while (!others.empty()) streams.push(others.pop());
   }
   if (streams.empty()) return;
-  std::array<io::MailChain, kReactorsMax> mail;
-  std::array<io::Reactor*, kReactorsMax> reactors;
-  std::size_t count = 0;
-  while (!streams.empty()) {
-    auto& stream = static_cast<EventStream&>(streams.pop());
-    const std::size_t index = stream.owner_.index;
-    assert(index < kReactorsMax);
-    for (; count <= index; ++count) reactors[count] = nullptr;
-    reactors[index] = &stream.owner_.reactor;
-    mail[index].add(stream);
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    if (reactors[i] != nullptr) reactors[i]->send(mail[i]);
-  }
+  OwnersMail mail;
+  mail.add(std::exchange(streams, {}));
+  mail.send();
+}
+
+void flush_by_owners(hub::FlushList streams) {
+  if (streams.empty()) return;
+  OwnersMail mail;
+  mail.add(std::exchange(streams, {}));
+  mail.send_and_wait();
 }
 
 void UserStream::on_start() {
-  owner().reactor.start(*this, owner().reactor.now() + keep_alive_.interval);
+  tick_at(owner().reactor.now() + keep_alive_.interval);
   flush();  // the first block
 }
 
 void UserStream::on_tick(io::Time) {
   const auto [to_flush, next] = hub().keep_alive(*this, keep_alive_.comment, keep_alive_.interval);
-  owner().reactor.start(*this, next);
+  tick_at(next);
   if (to_flush) flush();
 }
 

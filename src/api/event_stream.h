@@ -2,6 +2,7 @@
 // accepted its connection (its owner); publishers on other threads may write it while they hold the hub's flush token.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -51,14 +52,17 @@ class EventStream : public hub::Stream,
   [[nodiscard]] StreamOwner& owner() { return owner_; }
   /// Sends what waits; the caller holds the token.
   void flush();
-  /// The first thing to do, then at each time that was asked for by owner().reactor.start(*this, …).
+  /// The first thing to do, then at each time that was asked for by tick_at(), or sooner.
   virtual void on_start() = 0;
   virtual void on_tick(io::Time now) = 0;
+  /// In place of the time that was asked for before. It never puts off the stream's end.
+  void tick_at(io::Time when) { owner_.reactor.start(*this, std::min(when, ends_at_)); }
   /// All that was queued is sent.
   virtual void on_idle() {}
 
  private:
   friend void flush_all(hub::FlushList streams);
+  friend class OwnersMail;
 
   Written write(std::span<const Frame> frames) override { return sink_->write(frames); }
   void on_writable() override;
@@ -79,6 +83,10 @@ class EventStream : public hub::Stream,
 /// Flushes streams whose token the caller holds: a few at once on the spot, many by their owners, one letter for each
 /// reactor. Any thread.
 void flush_all(hub::FlushList streams);
+
+/// Lets the owners flush streams whose token the caller holds, and returns when each has done so. For a thread that
+/// publishes faster than sockets take: not for an owner.
+void flush_by_owners(hub::FlushList streams);
 
 /// A stream of user events: its first block tells the position, and a keep-alive follows each silence.
 class UserStream final : public EventStream {

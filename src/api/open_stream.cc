@@ -87,14 +87,14 @@ bool answered_without_stream(Services& services, http::Exchange& exchange) {
   return false;
 }
 
-void refuse_stream(const Services& services, http::Exchange& exchange, std::string_view detail) {
+void refuse_stream(const Services& services, http::Exchange& exchange, std::string_view detail, int status) {
   const std::chrono::milliseconds retry = jittered(services.settings.stream.retry);
   http::Response response;
   if (accepts_event_stream(exchange.request()).by_name) {
     response = stream_head();
     response.body = sse::control_block({.type = "stream-close", .retry = retry});
   } else {
-    response = http::problem(503, detail);
+    response = http::problem(status, detail);
     response.field("Retry-After", std::to_string(std::chrono::ceil<std::chrono::seconds>(retry).count()));
   }
   response.close = true;

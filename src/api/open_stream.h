@@ -25,8 +25,8 @@ struct Acceptance {
 [[nodiscard]] bool answered_without_stream(Services& services, http::Exchange& exchange);
 
 /// Refuses for a passing reason so that browsers come back: an EventSource gives up for good on any status but 200, so
-/// it gets a stream of one `stream-close` block; others get 503.
-void refuse_stream(const Services& services, http::Exchange& exchange, std::string_view detail);
+/// it gets a stream of one `stream-close` block; others get `status`.
+void refuse_stream(const Services& services, http::Exchange& exchange, std::string_view detail, int status = 503);
 
 /// Attaches the stream by `attach` (which answers std::expected<void, hub::Refusal>), and starts it or refuses it.
 template <class Attach>

@@ -74,10 +74,28 @@ void add_metrics(Services& services, const std::function<std::uint64_t()>& conne
     families.push_back(ops::counter_family("rillgate_stream_gaps_total", "Gaps told to streams.", std::move(gaps)));
     families.push_back(
         ops::counter_family("rillgate_stream_ends_total", "Streams that ended, by reason.", std::move(ends)));
+    std::vector<ops::Sample> dead, lag;
+    for (std::size_t i = 0; i < feed::kUnreadables; ++i) {
+      const auto why = static_cast<feed::Unreadable>(i);
+      if (const std::uint64_t count = services.dead_letters.of(why)) {
+        dead.push_back({number(count), {{"reason", std::string(feed::label(why))}}});
+      }
+    }
+    for (const auto& feed : services.topic_feeds) {
+      for (const auto& [partition, records] : feed->lag()) {
+        lag.push_back({number(records), {{"topic", feed->topic()}, {"partition", std::to_string(partition)}}});
+      }
+    }
+    families.push_back(ops::counter_family("rillgate_dead_letters_total",
+                                           "Unreadable records copied to a dead-letter topic, by reason.",
+                                           std::move(dead)));
+    families.push_back(
+        ops::gauge_family("rillgate_kafka_lag", "Records of a partition that are not read yet.", std::move(lag)));
     families.push_back(ops::duration_family("rillgate_store_seconds", "Time of an operation on the report store.",
                                             {{services.store_seconds.snapshot()}}));
-    families.push_back(ops::duration_family("rillgate_delivery_seconds",
-                                            "From publishing an event to writing it to a stream.", delivery));
+    families.push_back(
+        ops::duration_family("rillgate_delivery_seconds",
+                             "From publishing an event (of Kafka: the record's timestamp) to writing it.", delivery));
   });
 }
 

@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "api/names.h"
+#include "base/names.h"
+#include "base/text.h"
 
 namespace rillgate::api {
 namespace {
@@ -12,6 +13,17 @@ constexpr std::string_view kEarliest = "earliest";
 constexpr std::size_t kIdBytesMax = 1024;
 
 }  // namespace
+
+std::expected<std::optional<std::string_view>, Error> single_field(const http::Request& request,
+                                                                   std::string_view name) {
+  std::optional<std::string_view> found;
+  for (const http::Field& field : request.fields) {
+    if (!equals_ignoring_case(field.name, name)) continue;
+    if (found) return std::unexpected(Error{fmt::format("the field {} is given more than once", name)});
+    found = field.value;
+  }
+  return found;
+}
 
 std::expected<std::string, Error> stream_user(const http::Request& request) {
   const auto query = http::Query::parse(request.query);
@@ -27,8 +39,10 @@ std::expected<std::string, Error> stream_user(const http::Request& request) {
 
 std::expected<std::optional<std::string>, Error> last_event_id(const http::Request& request) {
   std::optional<std::string> id;
-  if (const auto header = request.field("Last-Event-ID"); header && !header->empty()) {
-    id = *header;
+  const auto header = single_field(request, "Last-Event-ID");
+  if (!header) return std::unexpected(header.error());
+  if (*header && !(*header)->empty()) {
+    id = **header;
   } else {
     const auto query = http::Query::parse(request.query);
     if (!query) return std::unexpected(query.error());

@@ -4,6 +4,7 @@
 #include <expected>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/error.h"
 #include "http/message.h"
@@ -11,6 +12,10 @@
 #include "hub/hub.h"
 
 namespace rillgate::api {
+
+/// The value of a header field that may be there once; fails when it is there more than once.
+[[nodiscard]] std::expected<std::optional<std::string_view>, Error> single_field(const http::Request& request,
+                                                                                 std::string_view name);
 
 /// The `username` of a stream: a good name, and not `*`.
 [[nodiscard]] std::expected<std::string, Error> stream_user(const http::Request& request);

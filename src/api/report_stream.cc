@@ -184,7 +184,7 @@ ReportStream::~ReportStream() {
 void ReportStream::on_start() {
   handle_ = std::make_shared<ReportStream*>(this);
   options_.watchers.add(*this);
-  owner().reactor.start(*this, owner().reactor.now() + options_.keep_alive.interval);
+  tick_at(owner().reactor.now() + options_.keep_alive.interval);
   const ReportStart begin = std::exchange(begin_, {});
   if (begin.has_gap) hub().count_gap();
   send(hub::Event::fixed(begin.blocks, begin.events));
@@ -192,7 +192,7 @@ void ReportStream::on_start() {
 
 void ReportStream::on_tick(io::Time) {
   const auto [to_flush, next] = hub().keep_alive(*this, options_.keep_alive.comment, options_.keep_alive.interval);
-  owner().reactor.start(*this, next);
+  tick_at(next);
   if (to_flush) flush();
   if (!live_) catch_up();  // the store was down
 }
@@ -246,7 +246,7 @@ void ReportStream::on_page(const std::expected<reports::EventPage, reports::Repo
   reading_ = false;
   if (!page) {
     live_ = false;
-    owner().reactor.start(*this, owner().reactor.now() + kRetryPause);
+    tick_at(owner().reactor.now() + kRetryPause);
     return;
   }
   if (began_anew(*page)) return;

@@ -11,6 +11,12 @@ StreamOwner& Services::owner_on(const io::Reactor& reactor) const {
   return **found;
 }
 
+std::vector<Namespace*> Services::namespaces() {
+  std::vector<Namespace*> all{&v1, &v2, &v3, &v4};
+  for (const auto& feed : feeds) all.push_back(feed.get());
+  return all;
+}
+
 void Services::note_store(const reports::Unavailable* failure) {
   const bool is_down = failure != nullptr;
   if (is_down) {

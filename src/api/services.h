@@ -1,7 +1,6 @@
 // What the routes work with; app/ makes and owns all of it.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -12,6 +11,8 @@
 #include "api/event_stream.h"
 #include "api/report_stream.h"
 #include "api/web.h"
+#include "feed/publisher.h"
+#include "feed/topic_feed.h"
 #include "http/server.h"
 #include "hub/hub.h"
 #include "ops/log.h"
@@ -22,13 +23,13 @@
 
 namespace rillgate::api {
 
-/// One version of the API that has streams of users.
+/// One version of the API that has streams of users, or one feed.
 struct Namespace {
-  std::string version;  // "v2": the first part of its paths, and the label in the metrics
+  std::string version;  // "v2", "feeds/orders": the first part of its paths, and the label in the metrics
   hub::Hub hub;
 
-  Namespace(std::string name, hub::Hub::Options options, hub::Budget& budget)
-      : version(std::move(name)), hub(std::move(options), budget) {}
+  Namespace(std::string name, hub::Hub::Options options, hub::Budget& budget, std::unique_ptr<hub::Log> log = nullptr)
+      : version(std::move(name)), hub(std::move(options), budget, std::move(log)) {}
 };
 
 struct Services {
@@ -44,6 +45,10 @@ struct Services {
   Namespace v2;
   Namespace v3;
   Namespace v4;
+  std::vector<std::unique_ptr<Namespace>> feeds{};
+  std::unique_ptr<feed::Publisher> v3_publisher{};  // null: V3 stays inside the process
+  std::vector<std::unique_ptr<feed::TopicFeed>> topic_feeds{};
+  feed::DeadLetterCounts dead_letters{};
   std::unique_ptr<reports::ReportStore> store;  // these three from Node::start on
   std::unique_ptr<ReportWatch> report_watch;
   std::unique_ptr<reports::ReportService> reports;
@@ -54,7 +59,7 @@ struct Services {
   std::atomic<bool> refuses_posts{false};    // ... and its streams have ended
   std::function<bool()> crowded;             // descriptors are running out
 
-  [[nodiscard]] std::array<Namespace*, 4> namespaces() { return {&v1, &v2, &v3, &v4}; }
+  [[nodiscard]] std::vector<Namespace*> namespaces();
   /// What an operation on the store tells of its health. Any thread.
   void note_store(const reports::Unavailable* failure);
   [[nodiscard]] StreamOwner& owner_on(const io::Reactor& reactor) const;

@@ -1,8 +1,8 @@
 #include "api/v1.h"
 
-#include "api/names.h"
 #include "api/open_stream.h"
 #include "api/parameters.h"
+#include "base/names.h"
 
 namespace rillgate::api {
 namespace {
@@ -22,10 +22,12 @@ class GreetingStream final : public EventStream {
     // Late ticks are not made up for, but the next ones are on time: both periods count from the first greeting.
     if (now >= next_greeting_) {
       greet();
-    } else {
+    } else if (now >= next_comment_) {
       next_comment_ += settings_.keepalive;
       schedule();
       send(comment_);
+    } else {
+      schedule();
     }
   }
 
@@ -36,7 +38,7 @@ class GreetingStream final : public EventStream {
     send(hub::Event::fixed("data: hi!\n\n"));
   }
 
-  void schedule() { owner().reactor.start(*this, std::min(next_greeting_, next_comment_)); }
+  void schedule() { tick_at(std::min(next_greeting_, next_comment_)); }
 
   void send(Ref<hub::Event> event) {
     if (hub().push(*this, std::move(event))) flush();

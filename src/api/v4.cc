@@ -4,9 +4,10 @@
 
 #include <boost/json.hpp>
 
-#include "api/names.h"
+#include "api/messages.h"
 #include "api/open_stream.h"
 #include "api/parameters.h"
+#include "base/names.h"
 #include "base/text.h"
 
 namespace rillgate::api {
@@ -104,18 +105,9 @@ reports::Done<Result> answering(Services& services, http::Exchange& exchange, Re
           begun = std::chrono::steady_clock::now()](std::expected<Result, ReportError> result) mutable {
     services.store_seconds.record(std::chrono::steady_clock::now() - begun);
     const auto* const failure = result ? nullptr : std::get_if<reports::Unavailable>(&result.error());
-    if (failure != nullptr) services.note_store(failure);  // that it is back, a probe finds out
+    if (failure != nullptr && !failure->busy) services.note_store(failure);  // that it is back, a probe finds out
     responder.respond(result ? render(*result) : answer(result.error()));
   };
-}
-
-/// True: answered, since the node changes nothing any more.
-bool answered_while_draining(const Services& services, http::Exchange& exchange) {
-  if (!services.refuses_posts) return false;
-  http::Response response = http::problem(503, "the node is draining; ask another one, or this one after its restart");
-  response.field("Retry-After", "5");
-  exchange.respond(std::move(response));
-  return true;
 }
 
 Checked<reports::ListRequest> list_request(const http::Request& request) {
@@ -181,8 +173,10 @@ Checked<reports::ChangeRequest> change_request(const http::Request& request) {
   const auto to = reports::parse_status(*status);
   if (!to) return std::unexpected(Mistake{.status = 422, .detail = to.error().what});
   reports::ChangeRequest change{.user = *user, .report = *report, .to = *to};
-  if (const auto if_match = request.field("If-Match")) {
-    const auto version = reports::parse_version(*if_match);
+  const auto if_match = single_field(request, "If-Match");
+  if (!if_match) return mistake(if_match.error());
+  if (*if_match) {
+    const auto version = reports::parse_version(**if_match);
     if (!version) return mistake({fmt::format("the field If-Match: {}", version.error().what)});
     change.if_version = *version;
   }
@@ -226,8 +220,10 @@ void create_report(Services& services, http::Exchange& exchange) {
   const auto user = user_of(exchange.request());
   if (!user) return exchange.respond(answer(user.error()));
   std::optional<reports::IdempotencyKey> key;
-  if (const auto field = exchange.request().field("Idempotency-Key")) {
-    auto parsed = reports::IdempotencyKey::parse(*field);
+  const auto field = single_field(exchange.request(), "Idempotency-Key");
+  if (!field) return exchange.respond(http::problem(400, field.error().what));
+  if (*field) {
+    auto parsed = reports::IdempotencyKey::parse(**field);
     if (!parsed) return exchange.respond(http::problem(400, parsed.error().what));
     key = *std::move(parsed);
   }

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <filesystem>
 #include <latch>
+#include <optional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "api/open_stream.h"
 #include "api/operations.h"
 #include "api/services.h"
+#include "app/kafka_feeds.h"
 #include "reports/dynamodb/dynamodb_store.h"
 #include "reports/memory/memory_store.h"
 #include "reports/sqlite/sqlite_store.h"
@@ -133,14 +135,24 @@ struct Node::Parts {
                                 .comment = hub::Event::fixed(sse::comment(settings.keepalive.text))},
                  .v1{"v1", hub_options(settings, epoch), budget},
                  .v2{"v2", hub_options(settings, epoch), budget},
-                 .v3{"v3", hub_options(settings, epoch), budget},
+                 .v3{"v3", hub_options(settings, epoch), budget,
+                     settings.kafka.brokers.empty() ? nullptr : std::make_unique<hub::Log>()},
                  .v4{"v4", hub_options(settings, epoch), budget},
+                 .feeds = {},
+                 .v3_publisher = {},
+                 .topic_feeds = {},
                  .store = {},
                  .report_watch = {},
                  .reports = {},
                  .web = {},
                  .store_seconds = {},
-                 .crowded = [this] { return public_server && public_server->crowded(); }} {}
+                 .crowded = [this] { return public_server && public_server->crowded(); }} {
+    for (const ops::Settings::Kafka::Feed& feed : settings.kafka.feeds) {
+      services.feeds.push_back(std::make_unique<api::Namespace>(
+          "feeds/" + feed.name_space, hub_options(settings, epoch), budget, std::make_unique<hub::Log>()));
+    }
+    if (!settings.kafka.brokers.empty()) kafka.emplace(services);
+  }
 
   const ops::Settings& settings;
   ops::Logger& log;
@@ -150,6 +162,7 @@ struct Node::Parts {
   api::AddressLimits addresses;
   const std::string epoch;
   api::Services services;
+  std::optional<KafkaFeeds> kafka;
   std::vector<std::unique_ptr<io::Reactor>> reactors;
   std::unique_ptr<api::Api> public_api;
   std::unique_ptr<api::Api> admin_api;
@@ -225,7 +238,10 @@ std::expected<void, Error> Node::Parts::open_store() {
   }
   services.report_watch =
       std::make_unique<api::ReportWatch>(services.v4.hub, services.owners, *services.store, settings.reports.recheck);
-  services.reports = std::make_unique<reports::ReportService>(*services.store, *services.report_watch);
+  reports::ReportListener& listener =
+      kafka ? kafka->tell_reports(*services.report_watch, *services.store) : *services.report_watch;
+  services.reports = std::make_unique<reports::ReportService>(*services.store, listener);
+  if (kafka) kafka->take_report_updates(*services.reports);
   if (services.store->id() == nullptr) {
     readiness.down("store", "it has not answered yet");
   } else {
@@ -261,6 +277,7 @@ std::expected<void, Error> Node::start() {
   }
   for (const auto& reactor : parts.reactors) parts.threads.emplace_back([&reactor = *reactor] { reactor.run(); });
   parts.reactors.front()->post([&parts] { parts.sweeper->start(); });
+  if (parts.kafka) parts.kafka->start();
   parts.public_server->start();
   if (parts.admin_server) parts.admin_server->start();
   return {};
@@ -310,7 +327,9 @@ void Node::stop() {
       stream.cut();
     }
   });
+  if (parts.kafka) parts.kafka->stop_reading();
   parts.services.store->close();  // what was accepted is stored, and its answers are on their way
+  if (parts.kafka) parts.kafka->flush();
   for (http::Server* server : {parts.public_server.get(), parts.admin_server.get()}) {
     if (server == nullptr) continue;
     server->stop_accepting();

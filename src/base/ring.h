@@ -47,7 +47,7 @@ class Ring {
     // A burst must not keep its memory for ever; a quarter leaves room before the next growth.
     if (size_ == 0) {
       clear();
-    } else if (capacity_ > kFirstCapacity && size_ <= capacity_ / 4) {
+    } else if (capacity_ > kSmallCapacity && size_ <= capacity_ / 4) {
       resize(capacity_ / 2);
     }
     return value;
@@ -61,6 +61,7 @@ class Ring {
 
  private:
   static constexpr std::uint32_t kFirstCapacity = 4;
+  static constexpr std::uint32_t kSmallCapacity = 16;  // not worth a smaller block
 
   void resize(std::uint32_t capacity) {
     auto slots = std::make_unique<T[]>(capacity);

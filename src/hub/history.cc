@@ -12,17 +12,7 @@ namespace {
 
 /// Index of the first event after `position`.
 std::size_t index_after(const Ring<Ref<Event>>& events, Seq position) {
-  std::size_t low = 0;
-  std::size_t high = events.size();
-  while (low < high) {
-    const std::size_t middle = (low + high) / 2;
-    if (events[middle]->seq() <= position) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
+  return first_index(events, [&](const Event& event) { return event.seq() > position; });
 }
 
 }  // namespace
@@ -34,12 +24,14 @@ Channel& Stripe::channel_of(std::string_view user) {
   channel.stripe = this;
   channel.user = entry->first;
   channel.dropped = dropped;
+  channel.lost = lost;
   return channel;
 }
 
 void Stripe::erase_if_unused(Channel& channel) {
   if (channel.stream_count != 0 || !channel.events.empty()) return;
   dropped = std::max(dropped, channel.dropped);
+  lost.merge(channel.lost);
   channels.erase(channels.find(channel.user));
 }
 
@@ -64,6 +56,7 @@ void Hub::drop_oldest(Channel& channel) {
   channel.stripe->note_oldest();
   channel.events_bytes -= event->wire_bytes();
   channel.dropped = event->seq();
+  if (log_) channel.lost.raise(event->record().partition, event->record().offset + 1);
   budget_.history_bytes_.fetch_sub(event->memory_bytes(), std::memory_order_relaxed);
 }
 
@@ -83,6 +76,7 @@ void Hub::drop_oldest_broadcast() {
                            std::memory_order_relaxed);
   broadcasts_bytes_ -= event->wire_bytes();
   broadcasts_dropped_ = event->seq();
+  if (log_) broadcasts_lost_.raise(event->record().partition, event->record().offset + 1);
   budget_.history_bytes_.fetch_sub(event->memory_bytes(), std::memory_order_relaxed);
 }
 
@@ -148,10 +142,14 @@ Seq Hub::dropped(const Channel& channel) const {
   return std::max(channel.dropped, broadcasts_dropped_);
 }
 
+std::array<const Ring<Ref<Event>>*, 2> Hub::kept_for(const Channel& channel) const {
+  return {&channel.events, &broadcasts_};
+}
+
 /// Seq{0} when nothing after `position` is kept.
 Seq Hub::first_kept_after(const Channel& channel, Seq position) const {
   Seq first{};
-  for (const Ring<Ref<Event>>* events : {&channel.events, &broadcasts_}) {
+  for (const Ring<Ref<Event>>* const events : kept_for(channel)) {
     const std::size_t index = index_after(*events, position);
     if (index == events->size()) continue;
     const Seq seq = (*events)[index]->seq();
@@ -161,6 +159,10 @@ Seq Hub::first_kept_after(const Channel& channel, Seq position) const {
 }
 
 void Hub::begin(Stream& stream, const Resume& resume, std::chrono::milliseconds retry) {
+  if (log_) {
+    begin_in_log(stream, resume, retry);
+    return;
+  }
   const Channel& channel = *stream.channel_;
   const Seq newest = stream.stripe_->newest;
   stream.known_dropped_ = Seq{};
@@ -190,22 +192,32 @@ void Hub::queue_gap(Stream& stream, std::string_view requested, Seq after, std::
   stream.phase_ = some_kept ? Stream::Phase::kReplay : Stream::Phase::kLive;
   stream.position_ = some_kept ? previous(first) : stream.stripe_->newest;
   stream.known_dropped_ = dropped(channel);
+  append(stream, gap_block({.requested = requested,
+                            .id = ids_.format(stream.position_),
+                            .oldest = some_kept ? ids_.format(first) : std::string{},
+                            .retry = retry}));
+}
+
+Ref<Event> Hub::gap_block(const Gap& gap) {
   std::string data = R"({"requested":)";
-  append_json_string(data, requested);
+  append_json_string(data, gap.requested);
   data += R"(,"oldest":)";
-  data += some_kept ? json_string(ids_.format(first)) : "null";
+  data += gap.oldest.empty() ? "null" : json_string(gap.oldest);
   data += '}';
-  append(stream, Event::fixed(sse::control_block(
-                     {.type = "stream-gap", .id = ids_.format(stream.position_), .retry = retry, .data = data})));
   counters_.gaps.add();
+  return Event::fixed(sse::control_block({.type = "stream-gap", .id = gap.id, .retry = gap.retry, .data = data}));
 }
 
 /// The next events of a replay go to the empty queue; when there is none left the stream is live.
 void Hub::refill(Stream& stream) {
   const Channel& channel = *stream.channel_;
   if (dropped(channel) > std::max(stream.position_, stream.known_dropped_)) {
-    queue_gap(stream, ids_.format(stream.position_), stream.position_, std::chrono::milliseconds{0});
-    return;
+    if (log_) {
+      find_losses_in_log(stream);
+    } else {
+      queue_gap(stream, ids_.format(stream.position_), stream.position_, std::chrono::milliseconds{0});
+    }
+    if (!stream.queue_.empty()) return;
   }
   std::size_t own = index_after(channel.events, stream.position_);
   std::size_t common = index_after(broadcasts_, stream.position_);
@@ -216,10 +228,16 @@ void Hub::refill(Stream& stream) {
     if (!own_left && !common_left) break;
     const bool take_own = own_left && (!common_left || channel.events[own]->seq() < broadcasts_[common]->seq());
     const Ref<Event>& event = take_own ? channel.events[own++] : broadcasts_[common++];
-    append(stream, event);
-    bytes += event->wire_bytes();
+    if (const Ref<Event> wanted = as_wanted_by(stream, event)) {
+      append(stream, wanted);
+      bytes += wanted->wire_bytes();
+    }
+    stream.position_ = event->seq();
   }
-  if (stream.queue_.empty()) stream.phase_ = Stream::Phase::kLive;
+  if (stream.queue_.empty()) {
+    stream.phase_ = Stream::Phase::kLive;
+    if (log_) catch_up_own_position(stream);
+  }
 }
 
 }  // namespace rillgate::hub

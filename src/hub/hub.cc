@@ -7,8 +7,12 @@
 
 namespace rillgate::hub {
 
-Hub::Hub(Options options, Budget& budget)
-    : options_(std::move(options)), budget_(budget), ids_(options_.epoch), stripes_(new Stripe[kStripes]) {
+Hub::Hub(Options options, Budget& budget, std::unique_ptr<Log> log)
+    : options_(std::move(options)),
+      budget_(budget),
+      ids_(options_.epoch),
+      log_(std::move(log)),
+      stripes_(new Stripe[kStripes]) {
   budget_.hubs_.push_back(this);
 }
 
@@ -28,8 +32,7 @@ Stripe& Hub::stripe_of(std::string_view user) {
 
 Hub::AllLocks Hub::lock_all() {
   AllLocks locks;
-  locks.reserve(kStripes);
-  for (std::size_t i = 0; i < kStripes; ++i) locks.emplace_back(stripes_[i].mutex);
+  for (std::size_t i = 0; i < kStripes; ++i) locks[i] = std::unique_lock(stripes_[i].mutex);
   return locks;
 }
 
@@ -46,57 +49,72 @@ Hub::Stats Hub::stats() {
 // ---- Publishing
 
 Published Hub::publish(std::string_view user, Ref<Event> draft) {
+  draft->published = options_.clock();
+  return to_user(user, draft, draft->published, [&](Stripe& stripe) {
+    draft->number(next(stripe.newest), ids_);
+    return draft->seq();
+  });
+}
+
+Published Hub::broadcast(Ref<Event> draft) {
+  draft->published = options_.clock();
+  return to_all(draft, [&](Seq newest) {
+    draft->number(next(newest), ids_);
+    return draft->seq();
+  });
+}
+
+/// `number(stripe)` numbers the event, under the stripe's lock.
+template <class Number>
+Published Hub::to_user(std::string_view user, const Ref<Event>& event, Time now, Number number) {
   Published result;
   Stripe& stripe = stripe_of(user);
-  draft->published = options_.clock();
   {
     std::unique_lock lock(stripe.mutex);
     for (int attempt = 0; attempt < kRoomAttemptsMax; ++attempt) {
-      const std::uint64_t needed = room_needed(stripe, user, *draft);
+      const std::uint64_t needed = room_needed(stripe, user, *event);
       if (budget_.has_room_in_queues(needed)) break;
       lock.unlock();
       budget_.make_room_in_queues(needed, 0, result.to_flush);
       lock.lock();
     }
     Channel& channel = stripe.channel_of(user);
-    stripe.newest = next(stripe.newest);
-    draft->number(stripe.newest, ids_);
-    result.seq = stripe.newest;
-    keep(channel, draft);
-    result.streams = deliver(channel, draft, result.to_flush);
+    result.seq = stripe.newest = number(stripe);
+    keep(channel, event);
+    result.streams = deliver(channel, event, result.to_flush);
     stripe.erase_if_unused(channel);
-    drop_expired(stripe, draft->published, kExpiredPerPublish);
+    drop_expired(stripe, now, kExpiredPerPublish);
   }
   counters_.events_in.add();
   budget_.trim_history();
   return result;
 }
 
-Published Hub::broadcast(Ref<Event> draft) {
+/// `number(newest)` numbers the event, larger than `newest`, under all locks.
+template <class Number>
+Published Hub::to_all(const Ref<Event>& event, Number number) {
   Published result;
-  draft->published = options_.clock();
   {
     AllLocks locks = lock_all();
     for (int attempt = 0; attempt < kRoomAttemptsMax; ++attempt) {
       std::uint64_t needed = 0;
-      for (std::size_t i = 0; i < kStripes; ++i) needed += room_needed(stripes_[i], std::nullopt, *draft);
+      for (std::size_t i = 0; i < kStripes; ++i) needed += room_needed(stripes_[i], std::nullopt, *event);
       if (budget_.has_room_in_queues(needed)) break;
-      locks.clear();
+      locks = {};
       budget_.make_room_in_queues(needed, 0, result.to_flush);
       locks = lock_all();
     }
     // One number for all stripes: larger than any before it, and every counter goes on from it.
     Seq newest{};
     for (std::size_t i = 0; i < kStripes; ++i) newest = std::max(newest, stripes_[i].newest);
-    result.seq = next(newest);
-    draft->number(result.seq, ids_);
+    result.seq = number(newest);
     for (std::size_t i = 0; i < kStripes; ++i) stripes_[i].newest = result.seq;
-    keep_broadcast(draft);
+    keep_broadcast(event);
     for (std::size_t i = 0; i < kStripes; ++i) {
       Stripe& stripe = stripes_[i];
       for (auto entry = stripe.channels.begin(); entry != stripe.channels.end();) {
         Channel& channel = entry++->second;
-        result.streams += deliver(channel, draft, result.to_flush);
+        result.streams += deliver(channel, event, result.to_flush);
         stripe.erase_if_unused(channel);
       }
       locks[i].unlock();
@@ -105,6 +123,20 @@ Published Hub::broadcast(Ref<Event> draft) {
   counters_.events_in.add();
   budget_.trim_history();
   return result;
+}
+
+Published Hub::publish_record(std::optional<std::string_view> user, sse::EventText text, LogRecord record,
+                              std::chrono::nanoseconds age) {
+  const Ref<Event> event = Event::of_record(text, log_->id_after(record), record);
+  const Time now = options_.clock();
+  event->published = now - std::clamp<std::chrono::nanoseconds>(age, {}, options_.history_ttl);
+  // The position moves under the locks: whoever holds one sees it cover just what that stripe was given.
+  const auto place = [&] {
+    event->place(log_->advance(record));
+    return event->seq();
+  };
+  return user ? to_user(*user, event, now, [&](Stripe&) { return place(); })
+              : to_all(event, [&](Seq) { return place(); });
 }
 
 std::uint64_t Hub::room_needed(Stripe& stripe, std::optional<std::string_view> user, const Event& event) {
@@ -121,7 +153,9 @@ std::size_t Hub::deliver(Channel& channel, const Ref<Event>& event, FlushList& t
   for (auto at = channel.streams.begin(); at != channel.streams.end();) {
     Stream& stream = *at;
     ++at;  // before the stream may leave
-    if (stream.phase_ == Stream::Phase::kLive) enqueue(stream, event, to_flush);
+    if (stream.phase_ == Stream::Phase::kLive) {
+      if (const Ref<Event> wanted = as_wanted_by(stream, event)) enqueue(stream, wanted, to_flush);
+    }
     // One that replays will come to this event in the history.
   }
   return streams;
@@ -211,10 +245,14 @@ Hub::KeepAlive Hub::keep_alive(Stream& stream, const Ref<Event>& comment, std::c
   if (due > now) return {.to_flush = false, .next = due};
   const Time next = now + interval;
   if (stream.end_ != End::kNone || stream.state_ != Stream::State::kIdle) return {.to_flush = false, .next = next};
-  if (stripe.newest > stream.position_) {
+  const Seq newest = log_ ? log_->seq() : stripe.newest;
+  if (newest > stream.position_) {
     // All up to here that concerned this stream is sent, since it is idle.
-    stream.position_ = stripe.newest;
-    append(stream, Event::fixed(sse::control_block({.type = "stream-position", .id = ids_.format(stripe.newest)})));
+    stream.position_ = newest;
+    if (log_) catch_up_own_position(stream);
+    append(stream,
+           Event::fixed(sse::control_block(
+               {.type = "stream-position", .id = log_ ? log_->format(log_position_of(stream)) : ids_.format(newest)})));
   } else {
     append(stream, comment);
   }

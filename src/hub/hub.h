@@ -29,6 +29,7 @@
 #include "base/counter.h"
 #include "hub/budget.h"
 #include "hub/event.h"
+#include "hub/log.h"
 #include "hub/position.h"
 #include "hub/stream.h"
 
@@ -82,8 +83,8 @@ class Hub {
     std::uint64_t streams_per_user;
     std::function<Time()> clock;  // any thread
   };
-  /// `budget` outlives the hub.
-  Hub(Options options, Budget& budget);
+  /// `budget` outlives the hub. With a log the hub's events are its records, and come by publish_record() only.
+  Hub(Options options, Budget& budget, std::unique_ptr<Log> log = nullptr);
   /// No stream is attached any more.
   ~Hub();
 
@@ -93,6 +94,25 @@ class Hub {
   [[nodiscard]] Published publish(std::string_view user, Ref<Event> draft);
   /// To every stream of this hub, now or when it resumes.
   [[nodiscard]] Published broadcast(Ref<Event> draft);
+
+  // ---- Publishing what comes from a log (log.h). The log's reader only; it flushes what comes back.
+
+  /// Null: this hub numbers its events itself.
+  [[nodiscard]] Log* log() { return log_.get(); }
+  /// To every stream of `user` (of all users, without one) that does not have the record yet. `age`: how long ago it
+  /// was published; the history keeps it for so much less.
+  [[nodiscard]] Published publish_record(std::optional<std::string_view> user, sse::EventText text, LogRecord record,
+                                         std::chrono::nanoseconds age);
+  /// The log's position moves past a record that is nobody's event.
+  void skip_record(LogRecord record) { log_->advance(record); }
+  /// The log is known: streams that came with another one's id are told so by a gap.
+  [[nodiscard]] FlushList identify_log(std::string_view name);
+  /// A partition begins: streams that lack what lies before it are told so by a gap.
+  [[nodiscard]] FlushList begin_partition(const Log::Begin& begin);
+  /// What lay before `first` is gone from the log: all streams that lack it are told so by a gap.
+  [[nodiscard]] FlushList lose_records(std::uint32_t partition, std::uint64_t first);
+  /// The partition ends at `end`: streams that claim to have more are told by a gap that theirs was another log.
+  [[nodiscard]] FlushList confirm_end(std::uint32_t partition, std::uint64_t end);
 
   // ---- Streams. The thread that owns the stream, unless another is named.
 
@@ -142,7 +162,6 @@ class Hub {
 
  private:
   friend class Budget;
-  using AllLocks = std::vector<std::unique_lock<std::mutex>>;
 
   /// Events that go out in one write at the most: bounds the arrays on the stack and the time per system call.
   static constexpr std::size_t kBatchEventsMax = 64;
@@ -150,6 +169,7 @@ class Hub {
   /// Writes of one flush after which other streams get the thread.
   static constexpr int kFlushRoundsMax = 16;
   static constexpr std::size_t kStripes = 64;
+  using AllLocks = std::array<std::unique_lock<std::mutex>, kStripes>;
   /// Expired events that a publisher drops in passing; the rest is for sweep().
   static constexpr int kExpiredPerPublish = 4;
   /// Expired events dropped under one hold of a stripe's lock.
@@ -157,6 +177,10 @@ class Hub {
   /// Attempts to make room in the queues before a publisher gives up and ends its own user's blocked streams instead.
   static constexpr int kRoomAttemptsMax = 4;
 
+  template <class Number>
+  Published to_user(std::string_view user, const Ref<Event>& event, Time now, Number number);
+  template <class Number>
+  Published to_all(const Ref<Event>& event, Number number);
   Stripe& stripe_of(std::string_view user);
   AllLocks lock_all();
 
@@ -184,8 +208,32 @@ class Hub {
   void begin(Stream& stream, const Resume& resume, std::chrono::milliseconds retry);
   void refill(Stream& stream);
   [[nodiscard]] Seq dropped(const Channel& channel) const;
+  [[nodiscard]] std::array<const Ring<Ref<Event>>*, 2> kept_for(const Channel& channel) const;
   [[nodiscard]] Seq first_kept_after(const Channel& channel, Seq position) const;
   void queue_gap(Stream& stream, std::string_view requested, Seq after, std::chrono::milliseconds retry);
+  struct Gap {
+    std::string_view requested;
+    std::string id;
+    std::string oldest;  // empty: nothing is kept
+    std::chrono::milliseconds retry;
+  };
+  Ref<Event> gap_block(const Gap& gap);
+
+  // Streams of a log (log_streams.cc). Under the lock of the stripe.
+  void begin_in_log(Stream& stream, const Resume& resume, std::chrono::milliseconds retry);
+  void resume_in_log(Stream& stream, const Resume& resume, std::chrono::milliseconds retry);
+  [[nodiscard]] LogPosition log_position_of(const Stream& stream) const;
+  [[nodiscard]] LogPosition lost_in_log(const Channel& channel) const;
+  [[nodiscard]] const Event* first_wanted(const Stream& stream) const;
+  [[nodiscard]] Ref<Event> as_wanted_by(Stream& stream, const Ref<Event>& event);
+  void catch_up_own_position(Stream& stream);
+  void find_losses_in_log(Stream& stream);
+  Ref<Event> gap_in_log(Stream& stream, std::string_view requested, std::chrono::milliseconds retry);
+  void tell_gap_in_log(Stream& stream, FlushList& to_flush);
+  void forget_history(std::uint32_t partition, std::uint64_t first);  // takes the locks itself
+  /// Calls `visit(stream, to_flush)` for every stream, under the lock of its stripe; the stream may leave.
+  template <class Visit>
+  FlushList visit_streams(Visit visit);
 
   // For the Budget.
   struct Oldest {
@@ -211,6 +259,7 @@ class Hub {
   const Options options_;
   Budget& budget_;
   const IdFormat ids_;
+  const std::unique_ptr<Log> log_;
   Counters counters_;
   std::unique_ptr<Stripe[]> stripes_;
 
@@ -219,6 +268,7 @@ class Hub {
   std::uint64_t broadcasts_bytes_ = 0;
   std::atomic<Time> broadcasts_oldest_{Time::max()};
   Seq broadcasts_dropped_{};
+  LogPosition broadcasts_lost_;
 };
 
 }  // namespace rillgate::hub

@@ -1,5 +1,6 @@
 #include "hub/position.h"
 
+#include <array>
 #include <cassert>
 #include <charconv>
 #include <cstring>
@@ -15,6 +16,11 @@ IdFormat::IdFormat(std::string epoch) : prefix_(std::move(epoch)) {
 
 std::string IdFormat::format(Seq seq) const {
   return prefix_ + std::to_string(value(seq));
+}
+
+void IdFormat::append(std::string& out, Seq seq) const {
+  std::array<char, kIdBytesMax> room;
+  out.append(format_before(room.end(), seq), room.end());
 }
 
 char* IdFormat::format_before(char* end, Seq seq) const {

@@ -33,6 +33,7 @@ class IdFormat {
   explicit IdFormat(std::string epoch);
 
   [[nodiscard]] std::string format(Seq seq) const;
+  void append(std::string& out, Seq seq) const;
   /// Writes the id so that it ends just before `end`, which has kIdBytesMax bytes of room; returns its beginning.
   char* format_before(char* end, Seq seq) const;
   /// Nothing when the id is not of this epoch or not an id at all.

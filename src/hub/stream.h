@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "base/ref.h"
 #include "base/ring.h"
 #include "hub/event.h"
+#include "hub/log.h"
 #include "hub/position.h"
 
 namespace rillgate::hub {
@@ -90,8 +92,9 @@ class Stream : public ListHook<OfChannel>, public ListHook<Blocked> {
   Queue queue_;
   std::uint64_t waiting_bytes_ = 0;
   Time last_write_{};
-  Seq position_{};       // what the reader has once the queue is written
-  Seq known_dropped_{};  // losses up to here were announced by a gap
+  Seq position_{};                    // what the reader has once the queue is written
+  Seq known_dropped_{};               // losses up to here were announced by a gap
+  std::unique_ptr<OwnPosition> own_;  // of a log, while position_ does not say it all
   State state_ = State::kIdle;
   Phase phase_ = Phase::kLive;
   End end_ = End::kNone;

@@ -28,6 +28,10 @@ struct Flags {
   std::vector<Mistake> mistakes;
 };
 
+/// A shorter name for a flag that is typed often.
+constexpr std::string_view kKafka = "kafka";
+constexpr std::string_view kKafkaBrokers = "kafka.brokers";
+
 /// Goes through the arguments once, from left to right.
 class FlagReader {
  public:
@@ -80,7 +84,8 @@ class FlagReader {
   /// `argument` is `NAME=VALUE`, or `NAME` with its value in the next argument.
   void read_flag(std::string_view argument) {
     const std::size_t equals = argument.find('=');
-    const std::string name(argument.substr(0, equals));
+    std::string name(argument.substr(0, equals));
+    if (name == kKafka) name = kKafkaBrokers;
     const Setting* const setting = find_setting(name);
     if (setting == nullptr && name != "config") {
       add_mistake({},
@@ -188,6 +193,9 @@ Merged merge(Flags flags, const std::optional<std::string>& config, const Enviro
     if (const auto text = read_settings_file(*config)) {
       SettingsFile file = parse_settings_file(*text, *config);
       merged.mistakes = std::move(file.mistakes);
+      merged.settings.kafka.properties = std::move(file.kafka_properties);
+      merged.settings.kafka.feeds = std::move(file.kafka_feeds);
+      places["kafka.feed"] = file.feeds_place;
       apply_all(file.given);
     } else {
       merged.mistakes.push_back({{*config}, text.error().what});

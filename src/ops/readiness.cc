@@ -3,15 +3,27 @@
 #include "base/text.h"
 
 namespace rillgate::ops {
+namespace {
+
+constexpr std::string_view kOk = "ok";
+constexpr std::string_view kPartly = "partly";
+constexpr std::string_view kDown = "down";
+
+}  // namespace
 
 void Readiness::up(std::string_view dependency) {
   const std::scoped_lock lock(mutex_);
-  reasons_.insert_or_assign(std::string(dependency), std::nullopt);
+  states_.insert_or_assign(std::string(dependency), State{kOk, {}});
 }
 
 void Readiness::down(std::string_view dependency, std::string_view reason) {
   const std::scoped_lock lock(mutex_);
-  reasons_.insert_or_assign(std::string(dependency), std::string(reason));
+  states_.insert_or_assign(std::string(dependency), State{kDown, std::string(reason)});
+}
+
+void Readiness::partly(std::string_view dependency, std::string_view reason) {
+  const std::scoped_lock lock(mutex_);
+  states_.insert_or_assign(std::string(dependency), State{kPartly, std::string(reason)});
 }
 
 void Readiness::drain() {
@@ -23,13 +35,17 @@ Readiness::Report Readiness::report() const {
   const std::scoped_lock lock(mutex_);
   bool is_ready = !is_draining_;
   std::string lines;
-  for (const auto& [dependency, reason] : reasons_) {
+  for (const auto& [dependency, state] : states_) {
     lines += lines.empty() ? "\n    {\"name\": " : ",\n    {\"name\": ";
     append_json_string(lines, dependency);
-    lines += reason ? R"(, "status": "down", "reason": )" : R"(, "status": "ok")";
-    if (reason) append_json_string(lines, *reason);
+    lines += ", \"status\": ";
+    append_json_string(lines, state.status);
+    if (state.status != kOk) {
+      lines += ", \"reason\": ";
+      append_json_string(lines, state.reason);
+    }
     lines += '}';
-    if (reason) is_ready = false;
+    if (state.status == kDown) is_ready = false;
   }
   const std::string_view status = is_draining_ ? "draining" : is_ready ? "ok" : "down";
   std::string json = "{\n  \"status\": \"" + std::string(status) + "\",\n  \"dependencies\": [" + lines;

@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -17,6 +16,8 @@ class Readiness {
   /// From the first call on, the dependency has a line of its own. One that is not up yet begins with down().
   void up(std::string_view dependency);
   void down(std::string_view dependency, std::string_view reason);
+  /// It serves, but not in all its parts: clients may be sent here all the same.
+  void partly(std::string_view dependency, std::string_view reason);
   /// For good: the node is on its way out.
   void drain();
 
@@ -27,9 +28,14 @@ class Readiness {
   [[nodiscard]] Report report() const;
 
  private:
+  struct State {
+    std::string_view status;  // "ok", "partly", "down"
+    std::string reason;
+  };
+
   mutable std::mutex mutex_;
   bool is_draining_ = false;
-  std::map<std::string, std::optional<std::string>, std::less<>> reasons_;  // nothing = up
+  std::map<std::string, State, std::less<>> states_;
 };
 
 }  // namespace rillgate::ops

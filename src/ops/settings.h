@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "kafka/config.h"
 #include "ops/log.h"
 
 namespace rillgate::ops {
@@ -64,6 +65,24 @@ struct Settings {
     std::chrono::milliseconds ttl{300'000};
     std::uint64_t memory = 256 << 20;
   } history;
+  struct Kafka {
+    struct Feed {
+      std::string topic;
+      std::string name_space;
+      std::string user;
+      std::string data = "value";
+      std::string event;  // empty: the record's header says it
+    };
+    std::string brokers;  // empty = V3 stays inside the process
+    std::string v3_topic = "v3_messages";
+    std::string v4_updates_topic = "v4_report_status_updates";
+    std::string v4_events_topic = "v4_report_events";
+    std::string dead_letter_suffix = ".dead";
+    std::string group = "rillgate";
+    bool create_topics = true;
+    std::vector<kafka::Property> properties;  // these two from the file alone
+    std::vector<Feed> feeds;
+  } kafka;
   struct Reports {
     std::chrono::milliseconds keep{0};  // 0 = for good
     std::chrono::milliseconds recheck{30'000};

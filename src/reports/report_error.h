@@ -35,6 +35,7 @@ struct VersionMismatch {
 struct Unavailable {
   std::string reason;      // one clause for operator and client: no path, no secret
   bool retryable = false;  // whether the same request can succeed without an operator's repair
+  bool busy = false;       // too many wait for it: no sign that it is not well
   bool operator==(const Unavailable&) const = default;
 };
 

@@ -3,6 +3,7 @@
 import pytest
 
 from harness.event_stream import Stream
+from harness.hostile import ROUTES, STREAMS, USER
 from harness.server import target
 from harness.waiting import wait_until
 from harness.wire import Connection, request_bytes
@@ -30,41 +31,63 @@ def assert_refused(server, path, **options):
         return response.json()["detail"]
 
 
-@pytest.mark.parametrize("version", ["v1", "v2"])
-def test_limits_streams_bounds_all_streams(start_server, version):
+def open_stream(server, route, user, **options):
+    """A stream of user 0, 1, … that has begun."""
+    stream = Stream(server.connect(**options), path_of(route, user), BROWSER)
+    assert stream.next_event().type in ("stream-open", "message")
+    return stream
+
+
+def path_of(route, user):
+    """`user` is a number, as V4 wants names of another kind."""
+    name = f"{USER[:-4]}{user:04x}" if route.name == "user_id" else f"user-{user}"
+    return target(route.path, **{route.name: name})
+
+
+@pytest.mark.parametrize("route", STREAMS, ids=str)
+def test_limits_streams_bounds_all_streams(start_server, route):
     server = start_server({"limits.streams": 3})
-    streams = [server.stream(f"user-{number}", version=version) for number in range(3)]
-    path = target(f"/{version}/sse", username="one-more")
-    assert "limits.streams" in assert_refused(server, path)
+    streams = [open_stream(server, route, user) for user in range(3)]
+    assert "limits.streams" in assert_refused(server, path_of(route, 3))
     server.publish("user-0", "others go on")
     streams.pop().close()
+    path = path_of(route, 3)
     wait_until(lambda: server.get(path, {"Accept": "application/json"}).status == 406, "the server to answer")
     server.wait_for_metric("rillgate_streams", 2)
-    assert server.stream("one-more", version=version).next_event() is not None
+    open_stream(server, route, 3)
 
 
-def test_limits_streams_per_user_bounds_one_users_streams(start_server):
+@pytest.mark.parametrize("route", STREAMS, ids=str)
+def test_limits_streams_per_user_bounds_one_users_streams(start_server, route):
+    server = start_server({"limits.streams-per-user": 2})
+    streams = [open_stream(server, route, 0) for _ in range(2)]
+    assert "limits.streams-per-user" in assert_refused(server, path_of(route, 0))
+    open_stream(server, route, 1).close()
+    server.wait_for_metric("rillgate_streams", 2)
+    streams[0].reset()
+    server.wait_for_metric("rillgate_streams", 1)
+    open_stream(server, route, 0)
+
+
+def test_a_refused_stream_disturbs_those_of_the_same_user_not(start_server):
     server = start_server({"limits.streams-per-user": 2})
     streams = [server.stream("a") for _ in range(2)]
     for stream in streams:
         stream.next_event()
-    assert "limits.streams-per-user" in assert_refused(server, "/v2/sse?username=a")
-    other = server.stream("b")
-    assert other.next_event().type == "stream-open"
+    assert_refused(server, "/v2/sse?username=a")
     server.publish("a", "x")
     assert [stream.next_event().data for stream in streams] == ["x", "x"]
-    streams[0].reset()
-    server.wait_for_metric("rillgate_streams", 2)
-    assert server.stream("a").next_event().type == "stream-open"
 
 
-def test_limits_streams_per_address_bounds_one_addresss_streams(start_server):
+@pytest.mark.parametrize("route", STREAMS, ids=str)
+def test_limits_streams_per_address_bounds_one_addresss_streams(start_server, route):
     server = start_server({"limits.streams-per-address": 2})
-    streams = [server.stream("a"), server.stream("b")]
-    for stream in streams:
-        stream.next_event()
-    assert "limits.streams-per-address" in assert_refused(server, "/v2/sse?username=c")
-    assert server.stream("c", source="127.0.0.2").next_event().type == "stream-open"
+    streams = [open_stream(server, route, user) for user in range(2)]
+    assert "limits.streams-per-address" in assert_refused(server, path_of(route, 2))
+    streams.append(open_stream(server, route, 2, source="127.0.0.2"))
+    streams.pop(0).reset()
+    server.wait_for_metric("rillgate_streams", 2)
+    open_stream(server, route, 3)
 
 
 def test_a_trusted_proxys_word_for_the_address_counts(start_server):
@@ -99,6 +122,36 @@ def test_limits_requests_per_address_is_429_with_retry_after(start_server):
             "the rate to fall",
             within=5,
         )
+
+
+def test_limits_requests_per_address_counts_every_route_but_the_operators(start_server):
+    server = start_server({"limits.requests-per-address": 5})
+
+    def is_limited(method, path):
+        with server.connect() as connection:
+            answers = {connection.request(method, path).status for _ in range(30)}
+        return 429 in answers
+
+    limited = [route for route in ROUTES if route not in STREAMS and route.path not in ("/healthz", "/readyz", "/metrics")]
+    for route in limited:
+        assert is_limited(route.method, route.path), route
+    assert is_limited("OPTIONS", "*")
+    for path in "/healthz", "/readyz", "/metrics":
+        assert not is_limited("GET", path), "a probe must not be refused for what a client on its machine does"
+
+
+@pytest.mark.parametrize("route", STREAMS, ids=str)
+def test_a_browsers_stream_past_the_rate_is_refused_so_that_it_comes_back(start_server, route):
+    server = start_server({"limits.requests-per-address": 1})
+    path = path_of(route, 0)
+
+    def browsers_first_event():
+        server.get(path, {"Accept": "text/html"})  # uses up what there is
+        return Stream(server.connect(), path, BROWSER).next_event().type
+
+    wait_until(lambda: browsers_first_event() == "stream-close", "a browser's stream to be refused")
+    response = wait_until(lambda: (got := server.get(path)).status == 429 and got, "another client to be refused")
+    assert int(response.header("Retry-After")) >= 1
 
 
 def test_a_refused_stream_leaves_nothing_behind(start_server):

@@ -294,6 +294,17 @@ def test_if_match_is_judged_before_the_table(user):
     refusal(user.put(report, "completed", "1"), 409)
 
 
+def test_a_header_that_may_stand_once_and_stands_twice_is_400(server, user):
+    report = user.create()["reportId"]
+    body = json.dumps({"id": report, "status": "queued"}).encode()
+    response = server.request("PUT", user.path("report"), [("If-Match", "1"), ("If-Match", "2")], body)
+    assert "If-Match is given more than once" in refusal(response, 400)["detail"]
+    assert user.report(report)["version"] == 1
+    response = server.request("POST", user.path("new/report"), [("Idempotency-Key", "a"), ("Idempotency-Key", "b")])
+    assert "Idempotency-Key is given more than once" in refusal(response, 400)["detail"]
+    assert len(user.get("reports").json()) == 1
+
+
 @pytest.mark.parametrize("if_match", ["", "0", "x", "-1", '"', '""', 'W/"1"', '"1', "1, 2", "1.0", "9" * 30])
 def test_an_if_match_that_is_no_version_is_400(user, if_match):
     report = user.create()["reportId"]

@@ -414,7 +414,7 @@ def test_a_listed_origin_may_change_a_report_and_read_what_it_needs_to_go_on(sta
     assert response.status == 200 and response.header("Access-Control-Allow-Origin") == ORIGIN
     response = server.get(user.path("reports"), {"Origin": ORIGIN})
     exposed = response.header("Access-Control-Expose-Headers").lower().split(", ")
-    assert {"last-event-id", "link", "location"} <= set(exposed)
+    assert {"etag", "last-event-id", "link", "location"} <= set(exposed)
     with user.stream(headers={"Origin": ORIGIN}) as stream:
         assert stream.response.header("Access-Control-Allow-Origin") == ORIGIN
 

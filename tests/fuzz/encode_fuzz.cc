@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "../property/sse/event_stream_reader.h"
 #include "base/text.h"
 #include "hub/event.h"
+#include "property/sse/event_stream_reader.h"
 
 namespace {
 

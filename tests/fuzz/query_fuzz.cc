@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "api/names.h"
 #include "api/open_stream.h"
 #include "api/parameters.h"
+#include "base/names.h"
 #include "base/text.h"
 #include "http/query.h"
 
@@ -46,7 +46,8 @@ void check_parameters(std::string_view text) {
   }
   const api::Acceptance acceptance = api::accepts_event_stream(request);
   require(acceptance.allowed || !acceptance.by_name);
-  if (!api::check_event_type(text)) require(!text.starts_with("stream-") && text.find_first_of("\r\n") == text.npos);
+  if (!rillgate::check_event_type(text))
+    require(!text.starts_with("stream-") && text.find_first_of("\r\n") == text.npos);
   if (const auto address = http::PeerAddress::parse(text)) {
     require(http::PeerAddress::parse(address->text()) == *address);
   }

@@ -62,17 +62,24 @@ def test_a_sound_file_is_accepted(tmp_path):
     assert not result.stderr
 
 
+KAFKA = '[kafka]\nbrokers = "localhost:9092"\n'
 FEED = {"topic": '"t"', "user": '"key"', "data": '"value"', "namespace": '"n"'}
 
 
 def feed(**changes):
-    """A feed's table, whose keys stand on the lines 2 to 5 (6 for one that is added)."""
+    """A feed's table: its keys stand on the lines 2 to 5 (6 for one that is added)."""
     lines = [f"{name} = {value}" for name, value in (FEED | changes).items() if value is not None]
     return "\n".join(["[[kafka.feed]]", *lines]) + "\n"
 
 
 def test_the_smallest_feed_is_sound(tmp_path):
-    assert check(tmp_path, feed()).returncode == 0
+    result = check(tmp_path, feed() + KAFKA)
+    assert result.returncode == 0, result.stderr
+
+
+def test_feeds_without_brokers_are_a_mistake(tmp_path):
+    result = check(tmp_path, feed())
+    assert result.returncode == 1 and "kafka.brokers" in result.stderr
 
 
 MISTAKES = {
@@ -96,7 +103,7 @@ MISTAKES = {
     "an event with a bad escape": (feed(event='"/a~"'), {6}, "/a~"),
     "a key that no feed has": (feed(colour='"red"'), {6}, "colour"),
     "a number for a text": (feed(topic="5"), {2}, "topic"),
-    "a namespace twice": (feed() + feed(topic='"other"'), {10}, "n"),
+    "a namespace twice": (feed() + feed(topic='"other"'), {6, 10}, "n"),
     "a feed that is one table": ('[kafka.feed]\ntopic = "t"\n', {1}, "kafka.feed"),
     "an unknown setting of kafka": ('[kafka]\ntopik = "t"\n', {2}, "topik"),
     "a topic of V3 that Kafka does not allow": ('[kafka]\nv3-topic = "a/b"\n', {2}, "a/b"),
@@ -123,7 +130,7 @@ def test_several_mistakes_are_all_named(tmp_path):
     [
         (["--kafka.v3-topic", "a b"], "kafka.v3-topic"),
         (["--kafka.group", ""], "kafka.group"),
-        (["--kafka.create-topics", "perhaps"], "kafka.create-topics"),
+        (["--kafka.create-topics=perhaps"], "kafka.create-topics"),
         (["--kafka.dead-letter-suffix", "/x"], "kafka.dead-letter-suffix"),
     ],
 )

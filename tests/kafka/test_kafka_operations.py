@@ -105,7 +105,7 @@ def test_records_are_counted_as_any_other_event(start_node, kafka, topic):
 def test_readyz_has_a_line_for_kafka(node):
     response = node.get("/readyz")
     assert response.status == 200
-    assert any("kafka" in name for name in response.json())
+    assert "kafka" in json.dumps(response.json())
 
 
 # Streams that do not read

@@ -178,21 +178,19 @@ def test_both_forms_of_the_path_are_one_route(node, user, path):
     assert stream.next_event().data == "x"
 
 
-REFUSED = [
-    (target("/v3/message", username="a:b"), b"x", 400),
-    ("/v3/message", b"x", 400),
-    ("/v3/message?username=%FF", b"x", 400),
-    ("/v3/message?username=refused&event=stream-open", b"x", 400),
-    ("/v3/message?username=refused&event=a%0Ab", b"x", 400),
-    ("/v3/message?username=refused", b"caf\xe9", 400),
-    ("/v3/message?username=refused", b"x" * 65537, 413),
-]
-
-
-@pytest.mark.parametrize("path, body, status", REFUSED)
-def test_what_is_refused_makes_no_record(node, node_topic, kafka, path, body, status):
+def test_what_is_refused_makes_no_record(node, node_topic, kafka):
     before = len(kafka.read(node_topic))
-    assert node.post(path, body).status == status
+    to_refused = "/v3/message?username=refused"
+    for path, body, status in [
+        (target("/v3/message", username="a:b"), b"x", 400),
+        ("/v3/message", b"x", 400),
+        ("/v3/message?username=%FF", b"x", 400),
+        (f"{to_refused}&event=stream-open", b"x", 400),
+        (f"{to_refused}&event=a%0Ab", b"x", 400),
+        (to_refused, b"caf\xe9", 400),
+        (to_refused, b"x" * 65537, 413),
+    ]:
+        assert node.post(path, body).status == status
     publish(node, "refused", "next")
     assert len(kafka.read(node_topic)) == before + 1
 
@@ -257,11 +255,11 @@ def test_every_event_has_an_id_of_few_characters_that_fits_a_header(node, node_t
 
 def test_an_idle_stream_whose_position_has_moved_is_told_it(start_node, topic):
     node = start_node({"keepalive.interval": "200ms"})
-    idle, busy = opened(node, "idle"), opened(node, "busy")
+    idle = opened(node, "idle")
+    before = idle.last_event_id
     publish(node, "busy", "x")
-    assert busy.next_event().data == "x"
     event = idle.next_of_type("stream-position")
-    assert event.data == "" and event.last_event_id not in ("", busy.last_event_id)
+    assert event.data == "" and event.last_event_id not in ("", before)
     publish(node, "idle", "after")
     again = opened(node, "idle", last_event_id=event.last_event_id)
     assert again.next_event().data == "after"

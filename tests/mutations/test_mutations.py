@@ -10,9 +10,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 NUMBERING = """    Channel& channel = stripe.channel_of(user);
-    stripe.newest = next(stripe.newest);
-    draft->number(stripe.newest, ids_);
-    result.seq = stripe.newest;
+    result.seq = stripe.newest = number(stripe);
 """
 
 # name -> (file, the right text, the mistake)
@@ -20,9 +18,7 @@ MUTATIONS = {
     "the number is taken before the lock under which the event is queued": (
         "hub.cc",
         NUMBERING,
-        """    stripe.newest = next(stripe.newest);
-    draft->number(stripe.newest, ids_);
-    result.seq = stripe.newest;
+        """    result.seq = stripe.newest = number(stripe);
     lock.unlock();
     static_cast<void>(options_.clock());
     lock.lock();
@@ -33,9 +29,9 @@ MUTATIONS = {
         "hub.cc",
         NUMBERING,
         """    Channel& channel = stripe.channel_of(user);
-    result.seq = next(channel.events.empty() ? Seq{} : channel.events.back()->seq());
-    stripe.newest = std::max(stripe.newest, result.seq);
-    draft->number(result.seq, ids_);
+    const Seq before = std::exchange(stripe.newest, channel.events.empty() ? Seq{} : channel.events.back()->seq());
+    result.seq = number(stripe);
+    stripe.newest = std::max(before, result.seq);
 """,
     ),
     "a replay joins the live events one event late": (
@@ -43,13 +39,28 @@ MUTATIONS = {
         "const bool own_left = own < channel.events.size();",
         "const bool own_left = own + 1 < channel.events.size();",
     ),
+    "streams of a log share their ids while they replay": (
+        "log_streams.cc",
+        "if (!is_shared) return",
+        "if (false) return",
+    ),
+    "a stream forgets what it came with as soon as it is live": (
+        "log_streams.cc",
+        "if (log_->is_implied(*stream.own_, here)) {",
+        "if (true) {",
+    ),
+    "records from before a partition's beginning are lost in silence": (
+        "log_streams.cc",
+        "if (next < begin.first) tell",
+        "if (false) tell",
+    ),
 }
 
 
 def build_simulation(sources: pathlib.Path, program: pathlib.Path) -> None:
     hub = sorted((sources / "hub").glob("*.cc"))
     others = [ROOT / "src/sse/encode.cc", ROOT / "src/base/text.cc"]
-    tests = [ROOT / "tests/unit/hub/simulation.cc", ROOT / "tests/unit/hub/simulation_test.cc"]
+    tests = [ROOT / "tests/unit/hub" / name for name in ("simulation.cc", "log_simulation.cc", "simulation_test.cc")]
     compiler = ["ccache", "g++"] if shutil.which("ccache") else ["g++"]
     objects = []
     for source in [*hub, *others, *tests]:

@@ -39,8 +39,9 @@ ConnectionContext::ConnectionContext(io::Reactor& its_reactor, Handler& its_hand
       open(open_count),
       request_id_prefix_(random_prefix()) {}
 
-std::string ConnectionContext::make_request_id() {
-  return fmt::format("{}{:x}", request_id_prefix_, ++request_ids_);
+void ConnectionContext::make_request_id(std::string& id) {
+  id = request_id_prefix_;
+  fmt::format_to(std::back_inserter(id), "{:x}", ++request_ids_);
 }
 
 std::string_view ConnectionContext::date() {
@@ -96,8 +97,13 @@ void Server::Connection::work() {
   if (working_) return;
   working_ = true;
   flush();
-  while (state_ == State::kReading && output_.size() - sent_ < kOutputBytesMax && take_input()) {
+  int reads = 0;
+  while (state_ == State::kReading && has_room() && reads < kReadsPerRound && take_input()) {
+    ++reads;
+    if (!has_room()) flush();
   }
+  // What is left is told again, after the others have had their turn.
+  if (state_ == State::kReading && reads == kReadsPerRound) context_.reactor.rewatch(socket_.get(), *this);
   if (state_ != State::kClosed) flush();
   while (state_ == State::kLingering && take_input()) {
   }
@@ -139,7 +145,7 @@ bool Server::Connection::take_input() {
 }
 
 void Server::Connection::take(std::string_view input) {
-  while (!input.empty() && state_ == State::kReading) {
+  while (!input.empty() && state_ == State::kReading && has_room()) {
     input.remove_prefix(parser_.consume(input));
     if (parser_.state() == RequestParser::State::kComplete) {
       handle_request();
@@ -149,7 +155,7 @@ void Server::Connection::take(std::string_view input) {
       output_ += "HTTP/1.1 100 Continue\r\n\r\n";
     }
   }
-  if (!input.empty() && state_ == State::kHandling) unread_.append(input);
+  if (state_ == State::kHandling || state_ == State::kReading) unread_.append(input);
 }
 
 void Server::Connection::handle_request() {
@@ -163,7 +169,7 @@ void Server::Connection::handle_request() {
 
 std::string_view Server::Connection::request_id() {
   if (const auto id = parser_.request().field("X-Request-Id"); id && is_sane_request_id(*id)) return *id;
-  own_request_id_ = context_.make_request_id();
+  context_.make_request_id(own_request_id_);
   return own_request_id_;
 }
 
@@ -225,11 +231,14 @@ void Server::Connection::flush() {
     if (sent < 0) {
       if (errno == EINTR) continue;
       if (errno != EAGAIN && errno != EWOULDBLOCK) close();
+      // A reader that is never quite done must not make the part behind it grow for ever.
+      output_.erase(0, std::exchange(sent_, 0));
       return;
     }
     sent_ += static_cast<std::size_t>(sent);
   }
   output_.clear();
+  if (output_.capacity() > kKeptOutputBytesMax) output_.shrink_to_fit();
   sent_ = 0;
   if (!close_when_sent_ || state_ == State::kHandling || state_ == State::kClosed) return;
   if (state_ == State::kReading) {  // the client had shut its direction, and every request is answered

@@ -29,8 +29,8 @@ struct ConnectionContext {
   const std::atomic<bool>& closing;
   std::atomic<std::uint64_t>& open;  // connections and streams
 
-  /// A value for X-Request-Id that no other request of this process has.
-  std::string make_request_id();
+  /// Makes `id` a value for X-Request-Id that no other request of this process has.
+  void make_request_id(std::string& id);
   /// For the field Date, anew each second (RFC 9110, section 6.6.1).
   std::string_view date();
 
@@ -74,8 +74,14 @@ class Server::Connection final : public io::Watcher,
   static constexpr std::chrono::milliseconds kLingerTime{2'000};
   /// Answers that may wait for the client before no further request is read.
   static constexpr std::size_t kOutputBytesMax = 256 * 1024;
+  /// Room for answers that an idle connection keeps.
+  static constexpr std::size_t kKeptOutputBytesMax = 16 * 1024;
+  /// Reads of one connection before the others get the thread, since whoever sends faster than it is served never runs
+  /// dry.
+  static constexpr int kReadsPerRound = 2;
 
   void work();
+  [[nodiscard]] bool has_room() const { return output_.size() - sent_ < kOutputBytesMax; }
   bool take_input();
   void take(std::string_view input);
   void handle_request();
@@ -97,7 +103,7 @@ class Server::Connection final : public io::Watcher,
   bool working_ = false;
   std::size_t lingered_ = 0;
   RequestParser parser_;
-  std::string unread_;  // input that came while a request was being handled
+  std::string unread_;  // input that came while a request was being handled, or had no room for its answer
   std::string output_;
   std::size_t sent_ = 0;  // of output_
   std::string own_request_id_;

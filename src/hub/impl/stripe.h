@@ -26,8 +26,25 @@ struct Channel {
   std::uint64_t stream_count = 0;
   Ring<Ref<Event>> events;  // the history, oldest first
   std::uint64_t events_bytes = 0;
-  Seq dropped{};  // the newest event that is no longer kept, or may have been of this user
+  Seq dropped{};     // the newest event that is no longer kept, or may have been of this user
+  LogPosition lost;  // of a log: what lies before and is of this user is no longer kept
 };
+
+/// Index of the first event that `is_after`, which holds for all events from some one on; the ring's size if for none.
+template <class Predicate>
+std::size_t first_index(const Ring<Ref<Event>>& events, Predicate is_after) {
+  std::size_t low = 0;
+  std::size_t high = events.size();
+  while (low < high) {
+    const std::size_t middle = (low + high) / 2;
+    if (is_after(*events[middle])) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
+}
 
 struct HashOfUser {
   using is_transparent = void;
@@ -36,8 +53,9 @@ struct HashOfUser {
 
 struct alignas(64) Stripe {
   std::mutex mutex;
-  Seq newest{};   // the counter
-  Seq dropped{};  // the newest event dropped of users who are no longer in the map
+  Seq newest{};      // the counter
+  Seq dropped{};     // the newest event dropped of users who are no longer in the map
+  LogPosition lost;  // of a log: theirs
   std::unordered_map<std::string, Channel, HashOfUser, std::equal_to<>> channels;
   std::uint64_t streams = 0;
   List<Event, ByAge> kept;  // the history of all its users, oldest first

@@ -48,6 +48,22 @@ void check_open_to_all(const Settings& settings, Contradictions& found) {
   }
 }
 
+void check_topics(const Settings& settings, Contradictions& found) {
+  const Settings::Kafka& kafka = settings.kafka;
+  if (!kafka.feeds.empty() && kafka.brokers.empty()) {
+    found.add("kafka.feed", "a feed is read from Kafka; say where that is by kafka.brokers");
+  }
+  std::set<std::string_view> topics;
+  const auto check = [&](std::string_view name, std::string_view topic) {
+    if (topics.insert(topic).second) return;
+    found.add(name, fmt::format("the topic {} is read already; each topic is read for one purpose", topic));
+  };
+  check("kafka.v3-topic", kafka.v3_topic);
+  check("kafka.v4-updates-topic", kafka.v4_updates_topic);
+  check("kafka.v4-events-topic", kafka.v4_events_topic);
+  for (const Settings::Kafka::Feed& feed : kafka.feeds) check("kafka.feed", feed.topic);
+}
+
 }  // namespace
 
 std::vector<Mistake> contradictions(const Settings& settings, const Places& places) {
@@ -55,6 +71,7 @@ std::vector<Mistake> contradictions(const Settings& settings, const Places& plac
   if (settings.listen.empty()) found.add("listen", "listen names no address; it takes at least one IP:PORT");
   check_listen_twice(settings, found);
   check_open_to_all(settings, found);
+  check_topics(settings, found);
   return found.take();
 }
 

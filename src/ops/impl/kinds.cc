@@ -8,6 +8,7 @@
 #include <limits>
 #include <span>
 
+#include "base/names.h"
 #include "base/text.h"
 
 namespace rillgate::ops {
@@ -125,6 +126,20 @@ bool is_origin(std::string_view text) {
   return !host.empty() && std::ranges::all_of(host, [&](char c) {
     return is_lower(c) || is_digit(c) || c == '-' || c == '.' || c == '_';
   });
+}
+
+/// Text that is kept as it stands. `none_shown` stands for the empty text in the documentation.
+Kind<std::string> text_kind(std::string placeholder, std::string accepts, bool (*is_good)(std::string_view),
+                            const std::string& none_shown = {}) {
+  return {.placeholder = std::move(placeholder),
+          .accepts = std::move(accepts),
+          .read =
+              [is_good](std::string_view text, std::string& target) {
+                if (!is_good(text)) return false;
+                target = text;
+                return true;
+              },
+          .show = [none_shown](const std::string& value) { return value.empty() ? none_shown : value; }};
 }
 
 }  // namespace
@@ -259,30 +274,47 @@ Kind<std::vector<std::string>> origins() {
 
 Kind<std::string> comment_text() {
   static constexpr std::size_t kBytesMax = 200;
-  return {.placeholder = "TEXT",
-          .accepts = fmt::format("1 to {} bytes of UTF-8 without control characters", kBytesMax),
-          .read =
-              [](std::string_view text, std::string& target) {
-                if (text.empty() || text.size() > kBytesMax || !is_utf8(text) || has_control_characters(text))
-                  return false;
-                target = text;
-                return true;
-              },
-          .show = [](const std::string& value) { return value; }};
+  return text_kind("TEXT", fmt::format("1 to {} bytes of UTF-8 without control characters", kBytesMax),
+                   [](std::string_view text) {
+                     return !text.empty() && text.size() <= kBytesMax && is_utf8(text) && !has_control_characters(text);
+                   });
 }
 
 Kind<std::string> store_location() {
-  return {.placeholder = "STORE",
-          .accepts = "memory, sqlite:PATH, or dynamodb",
-          .read =
-              [](std::string_view text, std::string& target) {
-                constexpr std::string_view kSqlite = "sqlite:";
-                const bool has_path = text.starts_with(kSqlite) && text.size() > kSqlite.size();
-                if ((text != "memory" && text != "dynamodb" && !has_path) || has_control_characters(text)) return false;
-                target = text;
-                return true;
-              },
-          .show = [](const std::string& value) { return value; }};
+  return text_kind("STORE", "memory, sqlite:PATH, or dynamodb", [](std::string_view text) {
+    constexpr std::string_view kSqlite = "sqlite:";
+    const bool has_path = text.starts_with(kSqlite) && text.size() > kSqlite.size();
+    return (text == "memory" || text == "dynamodb" || has_path) && !has_control_characters(text);
+  });
+}
+
+Kind<std::string> brokers() {
+  return text_kind(
+      "BROKERS", "HOST:PORT, several parted by commas; or nothing, for no Kafka",
+      [](std::string_view text) {
+        const bool has_gap = text.starts_with(',') || text.ends_with(',') || text.contains(",,");
+        return !has_gap && !has_control_characters(text) && !text.contains(' ');
+      },
+      "none");
+}
+
+Kind<std::string> topic() {
+  return text_kind("TOPIC", "1 to 249 letters, digits, dots, underscores and hyphens", is_topic_name);
+}
+
+Kind<std::string> topic_suffix() {
+  static constexpr std::size_t kBytesMax = 30;
+  return text_kind("SUFFIX", fmt::format("1 to {} letters, digits, dots, underscores and hyphens", kBytesMax),
+                   [](std::string_view text) {
+                     return !text.empty() && text.size() <= kBytesMax && is_topic_name("x" + std::string(text));
+                   });
+}
+
+Kind<std::string> group_name() {
+  static constexpr std::size_t kBytesMax = 249;
+  return text_kind(
+      "NAME", fmt::format("1 to {} bytes without control characters", kBytesMax),
+      [](std::string_view text) { return !text.empty() && text.size() <= kBytesMax && !has_control_characters(text); });
 }
 
 Kind<std::string> endpoint() {
@@ -301,41 +333,23 @@ Kind<std::string> endpoint() {
 
 Kind<std::string> region() {
   static constexpr std::size_t kBytesMax = 32;
-  return {.placeholder = "REGION",
-          .accepts = "a region's name such as eu-central-1: lower-case letters, digits and hyphens",
-          .read =
-              [](std::string_view text, std::string& target) {
-                if (text.empty() || text.size() > kBytesMax || !consists_of(text, is_lower_digit_or_hyphen))
-                  return false;
-                target = text;
-                return true;
-              },
-          .show = [](const std::string& value) { return value; }};
+  return text_kind("REGION", "a region's name such as eu-central-1: lower-case letters, digits and hyphens",
+                   [](std::string_view text) {
+                     return !text.empty() && text.size() <= kBytesMax && consists_of(text, is_lower_digit_or_hyphen);
+                   });
 }
 
 Kind<std::string> table_prefix() {
   static constexpr std::size_t kBytesMax = 200;  // of the 255 that a table's name may have
-  return {.placeholder = "PREFIX",
-          .accepts = fmt::format("up to {} letters, digits, underscores, hyphens and dots", kBytesMax),
-          .read =
-              [](std::string_view text, std::string& target) {
-                if (text.size() > kBytesMax || !consists_of(text, is_of_table_name)) return false;
-                target = text;
-                return true;
-              },
-          .show = [](const std::string& value) { return value.empty() ? "none" : value; }};
+  return text_kind(
+      "PREFIX", fmt::format("up to {} letters, digits, underscores, hyphens and dots", kBytesMax),
+      [](std::string_view text) { return text.size() <= kBytesMax && consists_of(text, is_of_table_name); }, "none");
 }
 
 Kind<std::string> folder(const std::string& empty_shown) {
-  return {.placeholder = "FOLDER",
-          .accepts = "the path of a folder",
-          .read =
-              [](std::string_view text, std::string& target) {
-                if (text.empty() || has_control_characters(text)) return false;
-                target = text;
-                return true;
-              },
-          .show = [empty_shown](const std::string& value) { return value.empty() ? empty_shown : value; }};
+  return text_kind(
+      "FOLDER", "the path of a folder",
+      [](std::string_view text) { return !text.empty() && !has_control_characters(text); }, empty_shown);
 }
 
 }  // namespace rillgate::ops

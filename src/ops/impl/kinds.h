@@ -46,6 +46,12 @@ struct DurationBounds {
 /// Text for one SSE comment: nothing in it can end the line, and with it the comment.
 [[nodiscard]] Kind<std::string> comment_text();
 [[nodiscard]] Kind<std::string> store_location();
+/// HOST:PORT, several parted by commas; empty is none.
+[[nodiscard]] Kind<std::string> brokers();
+[[nodiscard]] Kind<std::string> topic();
+/// Something of Kafka's that has the letters of a topic's name.
+[[nodiscard]] Kind<std::string> topic_suffix();
+[[nodiscard]] Kind<std::string> group_name();
 /// The address of an HTTP service, without a path.
 [[nodiscard]] Kind<std::string> endpoint();
 /// The name of an AWS region.

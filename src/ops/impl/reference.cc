@@ -6,6 +6,7 @@
 
 #include "ops/command_line.h"
 #include "ops/impl/declarations.h"
+#include "ops/impl/kafka_tables.h"
 
 namespace rillgate::ops {
 namespace {
@@ -87,7 +88,7 @@ std::string settings_markdown() {
     page +=
         fmt::format("| `{}` | `{}` | {} | {} |\n", setting.name, setting.default_text, setting.accepts, setting.help);
   }
-  return page;
+  return page + kafka_tables_markdown();
 }
 
 }  // namespace rillgate::ops

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "ops/impl/kafka_tables.h"
 
 namespace rillgate::ops {
 namespace {
@@ -101,6 +102,10 @@ class Reader {
       const Setting* const setting = find_setting(name);
       if (setting != nullptr) {
         read_setting(*setting, node, place);
+      } else if (name == "kafka.properties") {
+        read_kafka_properties(node, place, file_);
+      } else if (name == "kafka.feed") {
+        read_kafka_feeds(node, place, file_);
       } else if (!node.is_table()) {
         add_mistake(
             place, fmt::format("there is no setting {}{}", quoted(name), did_you_mean("", nearest_name(name, names_))));

@@ -15,6 +15,9 @@ namespace rillgate::ops {
 struct SettingsFile {
   std::vector<Given> given;
   std::vector<Mistake> mistakes;
+  std::vector<kafka::Property> kafka_properties;
+  std::vector<Settings::Kafka::Feed> kafka_feeds;
+  Place feeds_place;
 };
 
 /// `name` is what the places call the file.

@@ -29,7 +29,9 @@ EventPage page_frame(EventSeq after, EventSeq newest, EventSeq first_kept) {
 
 Unavailable unavailable(Refusal refusal, std::size_t waiting_max) {
   if (refusal == Refusal::kClosed) return {.reason = "it is closing", .retryable = true};
-  return {.reason = "it is busy, " + std::to_string(waiting_max) + " requests are waiting", .retryable = true};
+  return {.reason = "it is busy, " + std::to_string(waiting_max) + " requests are waiting",
+          .retryable = true,
+          .busy = true};
 }
 
 }  // namespace rillgate::reports::impl

@@ -67,6 +67,7 @@ class Kafka:
     def add_partitions(self, topic, total):
         self._admin.create_partitions([NewPartitions(topic, total)])[topic].result(PATIENCE)
         self._wait_for_leaders(topic, total)
+        self._producer.list_topics(topic, timeout=PATIENCE)  # else it knows the old number for minutes
 
     def delete_topic(self, topic):
         self._admin.delete_topics([topic])[topic].result(PATIENCE)
@@ -131,15 +132,14 @@ class Kafka:
 
     def read(self, topic):
         """All records that a topic has, in the order of their partitions."""
-        consumer = Consumer(
-            self._brokers | {"group.id": "tests", "enable.auto.commit": False, "enable.partition.eof": True}
-        )
+        quick = {"fetch.wait.max.ms": 10, "enable.partition.eof": True}
+        consumer = Consumer(self._brokers | quick | {"group.id": "tests", "enable.auto.commit": False})
         try:
             left = set(self.leaders(topic))
             consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in left])
             records = []
             while left:
-                for message in consumer.consume(1000, 0.1):
+                for message in consumer.consume(1000, 0.02):
                     if message.error() is None:
                         records.append(_record(message))
                     else:

@@ -81,6 +81,17 @@ TEST(LastEventId, ABrokenOrRepeatedParameterIsAnError) {
   EXPECT_EQ(id_of("last_event_id=a&last_event_id=b"), "(error)");
 }
 
+TEST(LastEventId, ARepeatedHeaderIsAnError) {
+  EXPECT_EQ(id_of("", {{"Last-Event-ID", "e-1"}, {"last-event-id", "e-2"}}), "(error)");
+}
+
+TEST(SingleField, IsFoundInAnyCaseAndMayStandOnce) {
+  const http::Request twice = request("", {{"If-Match", "1"}, {"x", "y"}, {"IF-MATCH", "1"}});
+  EXPECT_EQ(single_field(twice, "if-match").error().what, "the field if-match is given more than once");
+  EXPECT_EQ(single_field(twice, "X").value(), "y");
+  EXPECT_EQ(single_field(twice, "Y").value(), std::nullopt);
+}
+
 TEST(ResumeFrom, AnIdEarliestOrLive) {
   EXPECT_EQ(resume_from(std::nullopt).from, From::kLive);
   EXPECT_EQ(resume_from("earliest").from, From::kEarliest);

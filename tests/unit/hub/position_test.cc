@@ -23,6 +23,9 @@ TEST(IdFormat, ReadsBackWhatItWrote) {
   const IdFormat ids("k3");
   for (const std::uint64_t number : {0ULL, 1ULL, 9ULL, 10ULL, 999'999ULL, 18446744073709551615ULL}) {
     EXPECT_EQ(ids.parse(ids.format(Seq{number})), Seq{number});
+    std::string text = "x";
+    ids.append(text, Seq{number});
+    EXPECT_EQ(text, "x" + ids.format(Seq{number}));
     std::array<char, IdFormat::kIdBytesMax> room{};
     char* const end = room.data() + room.size();
     char* const begin = ids.format_before(end, Seq{number});

@@ -418,7 +418,7 @@ TEST_P(EveryStore, RefusesMoreThanMayWait) {
   }
   const auto refused = calls().create(kAnn);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error(), ReportError(Unavailable{"it is busy, 3 requests are waiting", true}));
+  EXPECT_EQ(refused.error(), ReportError(Unavailable{"it is busy, 3 requests are waiting", true, true}));
   release.count_down();
   store().close();
   EXPECT_EQ(made, 3);

@@ -1,11 +1,11 @@
-#include "api/names.h"
+#include "base/names.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <string_view>
 
-namespace rillgate::api {
+namespace rillgate {
 namespace {
 
 using namespace std::string_view_literals;
@@ -70,4 +70,4 @@ TEST(EventTypes, TheErrorSaysWhatIsAccepted) {
 }
 
 }  // namespace
-}  // namespace rillgate::api
+}  // namespace rillgate

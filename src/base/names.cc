@@ -1,10 +1,12 @@
-#include "api/names.h"
+#include "base/names.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 
-namespace rillgate::api {
+namespace rillgate {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 256;
@@ -40,6 +42,15 @@ std::optional<Error> check_user(std::string_view name) {
   return std::nullopt;
 }
 
+bool is_topic_name(std::string_view name) {
+  constexpr std::size_t kBytesMax = 249;
+  return !name.empty() && name.size() <= kBytesMax && name != "." && name != ".." &&
+         std::ranges::all_of(name, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+                  c == '-';
+         });
+}
+
 std::optional<Error> check_event_type(std::string_view type) {
   if (auto error = check("event type", type)) return error;
   if (type.starts_with(kOwnPrefix)) {
@@ -49,4 +60,4 @@ std::optional<Error> check_event_type(std::string_view type) {
   return std::nullopt;
 }
 
-}  // namespace rillgate::api
+}  // namespace rillgate
