@@ -180,7 +180,14 @@ void Load::on_reader(Reader& reader, std::uint32_t events) {
   static std::array<char, 256 * 1024> buffer;
   const ssize_t got = ::recv(reader.fd, buffer.data(), buffer.size(), 0);
   if (got < 0 && errno == EAGAIN) return;
-  if (got <= 0) give_up(fmt::format("the server ended stream {}", reader.number));
+  if (got <= 0) {
+    if (reader.state != Reader::State::kOpen) give_up("the server ended a stream before it was open");
+    ::close(reader.fd);
+    reader.state = Reader::State::kClosed;
+    --open_;
+    ++ended_;
+    return;
+  }
   const std::string_view bytes(buffer.data(), static_cast<std::size_t>(got));
   if (reader.state == Reader::State::kOpen) {
     scan(reader, bytes);
@@ -271,7 +278,7 @@ void Load::on_publisher(Publisher& publisher, std::uint32_t events) {
   std::array<char, 16 * 1024> buffer;
   const ssize_t got = ::recv(publisher.fd, buffer.data(), buffer.size(), 0);
   if (got < 0 && errno == EAGAIN) return;
-  const bool ended = got <= 0;
+  bool ended = got <= 0;
   if (!ended) publisher.answer.append(buffer.data(), static_cast<std::size_t>(got));
 
   const std::size_t head_end = publisher.answer.find("\r\n\r\n");
@@ -290,6 +297,7 @@ void Load::on_publisher(Publisher& publisher, std::uint32_t events) {
     whole = whole || (length && body_bytes >= *length) || publisher.answer.ends_with("\r\n0\r\n\r\n") ||
             head.contains(" 204 ");
     if (whole && !head.substr(0, 13).contains(" 20")) ++refused_;
+    ended = ended || (whole && equals_ignoring_case(field("Connection:"), "close"));
   } else if (ended && publisher.waits) {
     give_up("the server ended a publisher's connection");
   }
@@ -374,6 +382,7 @@ Outcome Load::run(const Traffic& traffic, const std::function<void()>& on_begin,
     if (std::exchange(had, delivered_) != delivered_) last = now();
   }
   outcome.refused = refused_;
+  outcome.ended_streams = std::exchange(ended_, 0);
   outcome.lost = expected() - std::min(expected(), delivered_);
   outcome.stuck_publishers = static_cast<std::size_t>(
       std::ranges::count_if(publishers_, [](const Publisher& publisher) { return publisher.waits; }));

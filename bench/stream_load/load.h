@@ -39,6 +39,7 @@ struct Outcome {
   std::uint64_t delivered = 0;
   std::uint64_t lost = 0;  // of the whole run, warm-up included
   std::uint64_t refused = 0;
+  std::uint64_t ended_streams = 0;  // by the server
   std::size_t stuck_publishers = 0;
   Histogram latency;  // from when a message was due to when a stream had it
 };
@@ -81,6 +82,7 @@ class Load {
   std::vector<Publisher> publishers_;
   std::size_t open_ = 0;
   std::size_t connecting_ = 0;
+  std::uint64_t ended_ = 0;
 
   Traffic traffic_;
   std::uint64_t run_ = 0;

@@ -17,8 +17,6 @@ namespace rillgate::bench {
 namespace {
 
 constexpr std::uint64_t kMillisecond = 1'000'000;
-/// Connections under way while a scenario prepares itself: below any listener's backlog.
-constexpr std::size_t kConnecting = 256;
 /// After the last stream has opened, until memory and processor are quiet.
 constexpr std::uint64_t kSettle = 500 * kMillisecond;
 
@@ -53,6 +51,7 @@ class Arguments {
                                                           {"publish-port", "0"},
                                                           {"pid", ""},
                                                           {"streams", "1000"},
+                                                          {"connecting", "256"},
                                                           {"publishers", "16"},
                                                           {"under-way", "0"},
                                                           {"per-second", "0"},
@@ -84,12 +83,13 @@ class Scenario {
       : arguments_(arguments),
         server_(static_cast<int>(arguments.number("pid"))),
         streams_(arguments.number("streams")),
+        connecting_(arguments.number("connecting")),
         load_(speech(arguments)) {}
 
   void idle() {
     const std::uint64_t memory = server_.resident_bytes();
     const std::uint64_t cpu = server_.cpu_ns();
-    load_.open(streams_, kConnecting);
+    load_.open(streams_, connecting_);
     const std::uint64_t opened = server_.cpu_ns();
     load_.idle(kSettle);
     const std::uint64_t with_streams = server_.resident_bytes();
@@ -100,7 +100,7 @@ class Scenario {
   }
 
   void messages(Traffic::To to) {
-    load_.open(streams_, kConnecting);
+    load_.open(streams_, connecting_);
     load_.connect_publishers(arguments_.number("publishers"));
     load_.idle(kSettle);
     print(measure(traffic(to)), "");
@@ -108,7 +108,7 @@ class Scenario {
 
   /// Everybody is cut off at once and comes back at once.
   void storm() {
-    load_.open(streams_, kConnecting);
+    load_.open(streams_, connecting_);
     load_.idle(kSettle);
     const std::uint64_t before = server_.cpu_ns();
     load_.close_streams();
@@ -119,7 +119,7 @@ class Scenario {
 
   /// The same traffic without and with one reader that never reads, to which every second message goes.
   void slow() {
-    load_.open(streams_, kConnecting);
+    load_.open(streams_, connecting_);
     load_.connect_publishers(arguments_.number("publishers"));
     load_.idle(kSettle);
     Traffic asked = traffic(Traffic::To::kOne);
@@ -170,16 +170,17 @@ class Scenario {
     const Outcome& outcome = measured.outcome;
     fmt::print(
         R"({{"published_per_s":{:.0f},"delivered_per_s":{:.0f},"cpu_us_per_event":{:.3f},"p50_ms":{:.3f},"p99_ms":{:.3f},)"
-        R"("lost":{},"refused":{},"stuck_publishers":{}{}}})",
+        R"("lost":{},"refused":{},"ended_streams":{},"stuck_publishers":{}{}}})",
         static_cast<double>(outcome.published) / seconds(outcome.wall_ns),
         static_cast<double>(outcome.delivered) / seconds(outcome.wall_ns), micros(measured.cpu_ns, outcome.delivered),
         outcome.latency.quantile_ms(0.5), outcome.latency.quantile_ms(0.99), outcome.lost, outcome.refused,
-        outcome.stuck_publishers, more);
+        outcome.ended_streams, outcome.stuck_publishers, more);
   }
 
   const Arguments& arguments_;
   const Processes server_;
   const std::size_t streams_;
+  const std::size_t connecting_;  // at once, while a scenario prepares itself: below any listener's backlog
   Load load_;
 };
 

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <thread>
+#include <vector>
+
 #include "base/text.h"
 
 namespace rillgate::app {
@@ -12,7 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono_literals::operator""s;
 
 /// What is pending when the node stops has so long to be acknowledged.
-constexpr milliseconds kFlushPatience{5'000};
+constexpr milliseconds kFlushPatience{4'000};
 /// Partitions that /readyz names one by one.
 constexpr std::size_t kNamedMax = 20;
 
@@ -129,9 +132,11 @@ void KafkaFeeds::start() {
 }
 
 void KafkaFeeds::stop_reading() {
-  group_->stop();
-  if (news_) news_->stop();
-  for (const auto& feed : services_.topic_feeds) feed->stop();
+  // Each may have to wait for an answer that does not come: all at once.
+  std::vector<std::jthread> stopping;
+  stopping.emplace_back([this] { group_->stop(); });
+  if (news_) stopping.emplace_back([this] { news_->stop(); });
+  for (const auto& feed : services_.topic_feeds) stopping.emplace_back([&feed] { feed->stop(); });
 }
 
 void KafkaFeeds::flush() {

@@ -168,7 +168,8 @@ class Hub {
   static constexpr std::size_t kBatchBytesMax = 256 * 1024;
   /// Writes of one flush after which other streams get the thread.
   static constexpr int kFlushRoundsMax = 16;
-  static constexpr std::size_t kStripes = 64;
+  /// A broadcast holds all their locks and the log's, and ThreadSanitizer follows no more than 64 held at once.
+  static constexpr std::size_t kStripes = 32;
   using AllLocks = std::array<std::unique_lock<std::mutex>, kStripes>;
   /// Expired events that a publisher drops in passing; the rest is for sweep().
   static constexpr int kExpiredPerPublish = 4;

@@ -1,0 +1,3 @@
+module go_stdlib
+
+go 1.19
