@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace rillgate::sse {
 namespace {
 
@@ -12,11 +14,17 @@ char* put(char* out, std::string_view bytes) {
   return out + bytes.copy(out, bytes.size());  // not memcpy: an empty view may have no address
 }
 
+/// Two searches for a byte each are several times as fast as one for either of two.
+std::size_t line_end(std::string_view data) {
+  const std::size_t lf = data.find('\n');
+  return std::min(data.substr(0, lf).find('\r'), lf);
+}
+
 /// Calls `line` for each line of `data`: one more than there are line breaks.
 template <class Line>
 void for_each_line(std::string_view data, Line line) {
   while (true) {
-    const std::size_t end = data.find_first_of("\r\n");
+    const std::size_t end = line_end(data);
     line(data.substr(0, end));
     if (end == std::string_view::npos) return;
     data.remove_prefix(data.substr(end, 2) == "\r\n" ? end + 2 : end + 1);
