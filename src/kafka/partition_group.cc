@@ -33,6 +33,7 @@ class PartitionGroup::Inside {
                           {{"session.timeout.ms", "6000"},
                            {"heartbeat.interval.ms", "1000"},
                            {"queued.max.messages.kbytes", "16384"},
+                           {"topic.metadata.refresh.interval.ms", "2000"},  // topics that are made now are to be seen soon
                            {"partition.assignment.strategy", "roundrobin"}},
                           {{"group.id", name.c_str()},
                            {"enable.auto.commit", "false"},

@@ -69,8 +69,10 @@ class Scout {
   [[nodiscard]] std::optional<std::uint64_t> next_of(Place lost);
   /// Whether the topic is there now.
   bool create(const std::string& topic);
+  void create_missing();
   void tell_status();
   void set_unreachable(std::string reason);
+  void set_reachable(std::string complaint);
 
   struct Ends {
     std::uint64_t low;
@@ -78,7 +80,9 @@ class Scout {
   };
   [[nodiscard]] std::optional<Ends> ends_of(std::uint32_t partition);
   /// The first offset that is not older than `time`, or the partition's end.
-  [[nodiscard]] std::optional<std::uint64_t> offset_at(std::uint32_t partition, SystemTime time, const Ends& ends);
+  [[nodiscard]] std::optional<std::uint64_t> offset_since(std::uint32_t partition, SystemTime time, const Ends& ends);
+  /// The same as the cluster answers it: -1 when there is none. `time` in ms, or RD_KAFKA_OFFSET_BEGINNING or _END.
+  [[nodiscard]] std::optional<std::int64_t> offset_at(std::uint32_t partition, std::int64_t time);
 
   const Handle kafka_;
   const TopicReader::Options options_;
@@ -93,6 +97,7 @@ class Scout {
   bool all_begun_ = false;
   std::vector<std::string> to_create_;
   bool is_reachable_ = false;
+  std::string refusal_;  // why the last topic could not be made
   std::string reason_ = "the cluster has not answered yet";
 
   std::thread thread_;
