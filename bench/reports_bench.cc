@@ -15,8 +15,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
-#include <latch>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,15 +23,19 @@
 #include "reports/sqlite/impl/schema.h"
 #include "reports/sqlite/impl/tables.h"
 #include "reports/sqlite/sqlite_store.h"
+#include "store_clients.h"
 #include "turn.h"
 
 namespace rillgate::reports {
 namespace {
 
+using bench::measure_clients;
 using bench::ms_since;
+using bench::next_change;
 using bench::SteadyClock;
 using bench::summary;
 using bench::Turn;
+using bench::user_number;
 
 struct Settings {
   std::filesystem::path directory = ".";
@@ -48,64 +50,10 @@ struct Settings {
   std::exit(1);
 }
 
-UserId user_number(std::size_t n) {
-  UserId user;
-  user.bytes[15] = static_cast<std::uint8_t>(n);
-  user.bytes[14] = static_cast<std::uint8_t>(n >> 8);
-  return user;
-}
-
-/// A change that is always allowed, to and fro.
-ChangeRequest next_change(const Report& report) {
-  const Status to = report.status == Status::kPending ? Status::kCanceled : Status::kPending;
-  return {.user = report.user, .report = report.id, .to = to};
-}
-
-/// A client of the store: one report, one request under way. Runs on the store's thread.
-class Client {
- public:
-  Client(ReportStore& store, std::size_t number, SteadyClock::time_point end, std::latch& done)
-      : store_(store), user_(user_number(number)), end_(end), done_(done) {}
-
-  void begin() { store_.create(user_, std::nullopt, answer()); }
-  [[nodiscard]] const std::vector<double>& latencies_ms() const { return latencies_ms_; }
-
- private:
-  Done<Change> answer() {
-    return [this](const std::expected<Change, ReportError>& change) {
-      if (!change) give_up(describe(change.error()));
-      if (asked_ != SteadyClock::time_point{}) latencies_ms_.push_back(ms_since(asked_));
-      asked_ = SteadyClock::now();
-      if (asked_ >= end_) return done_.count_down();
-      store_.change(next_change(change->report), answer());
-    };
-  }
-
-  ReportStore& store_;
-  const UserId user_;
-  const SteadyClock::time_point end_;
-  std::latch& done_;
-  SteadyClock::time_point asked_;
-  std::vector<double> latencies_ms_;
-};
-
 Turn measure_store(const Settings& settings, const std::filesystem::path& file) {
   auto store = open_sqlite_store(file, {});
   if (!store) give_up(store.error().what);
-  std::latch done(static_cast<std::ptrdiff_t>(settings.clients));
-  const auto begin = SteadyClock::now();
-  std::vector<std::unique_ptr<Client>> clients;
-  for (std::size_t n = 0; n < settings.clients; ++n) {
-    clients.push_back(std::make_unique<Client>(**store, n, begin + settings.round, done));
-    clients.back()->begin();
-  }
-  done.wait();
-  const auto took = SteadyClock::now() - begin;
-  std::vector<double> latencies_ms;
-  for (const auto& client : clients) {
-    latencies_ms.insert(latencies_ms.end(), client->latencies_ms().begin(), client->latencies_ms().end());
-  }
-  return summary(latencies_ms, took);
+  return measure_clients(**store, settings.clients, settings.clients, settings.round);
 }
 
 Turn measure_single(const Settings& settings, const std::filesystem::path& file) {

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <thread>
+#include <vector>
+
 #include "base/text.h"
 
 namespace rillgate::app {
@@ -12,7 +15,7 @@ using std::chrono::milliseconds;
 using std::chrono_literals::operator""s;
 
 /// What is pending when the node stops has so long to be acknowledged.
-constexpr milliseconds kFlushPatience{5'000};
+constexpr milliseconds kFlushPatience{4'000};
 /// Partitions that /readyz names one by one.
 constexpr std::size_t kNamedMax = 20;
 
@@ -55,30 +58,33 @@ KafkaFeeds::KafkaFeeds(api::Services& services)
 }
 
 KafkaFeeds::~KafkaFeeds() {
-  stop();
-  group_.reset();  // it knows the feeds
+  stop_reading();
+  flush();
+  group_.reset();  // it knows the workers
   services_.topic_feeds.clear();
   services_.v3_publisher.reset();
+}
+
+std::function<void(const kafka::TopicReader::Status&)> KafkaFeeds::noting_status(const std::string& topic) {
+  const std::string dependency = "kafka:" + topic;
+  services_.readiness.down(dependency, "the cluster has not answered yet");
+  return [this, dependency](const kafka::TopicReader::Status& status) {
+    note_status(services_.readiness, dependency, status);
+  };
+}
+
+std::function<void(const kafka::Place&, const feed::BadRecord&)> KafkaFeeds::noting_bad_records(
+    const std::string& topic) {
+  return [this, topic](const kafka::Place& place, const feed::BadRecord& bad) {
+    services_.log.log(
+        bad_record_lines_, ops::LogLevel::kWarn, "unreadable record",
+        {{"topic", topic}, {"partition", place.partition}, {"offset", place.offset}, {"reason", feed::label(bad.why)}});
+  };
 }
 
 void KafkaFeeds::add(hub::Hub& hub, const std::string& topic, feed::RecordFormat format, bool creates_topic) {
   const ops::Settings& settings = services_.settings;
   format.data_bytes_max = settings.limits.body;
-  const std::string dependency = "kafka:" + topic;
-  services_.readiness.down(dependency, "the cluster has not answered yet");
-  feed::TopicFeed::Outlet outlet{.flush = api::flush_by_owners,
-                                 .on_status =
-                                     [this, dependency](const kafka::TopicReader::Status& status) {
-                                       note_status(services_.readiness, dependency, status);
-                                     },
-                                 .on_bad_record =
-                                     [this, topic](const kafka::Place& place, const feed::BadRecord& bad) {
-                                       services_.log.log(bad_record_lines_, ops::LogLevel::kWarn, "unreadable record",
-                                                         {{"topic", topic},
-                                                          {"partition", place.partition},
-                                                          {"offset", place.offset},
-                                                          {"reason", feed::label(bad.why)}});
-                                     }};
   services_.topic_feeds.push_back(std::make_unique<feed::TopicFeed>(
       config_,
       feed::TopicFeed::Options{.topic = topic,
@@ -88,18 +94,53 @@ void KafkaFeeds::add(hub::Hub& hub, const std::string& topic, feed::RecordFormat
                                .creates_topic = creates_topic,
                                .creates_dead_topic = settings.kafka.create_topics,
                                .batch_bytes = settings.stream.buffer / 2},
-      std::move(outlet), hub, *group_, producer_, services_.dead_letters));
+      feed::TopicFeed::Outlet{
+          .flush = api::flush_by_owners, .on_status = noting_status(topic), .on_bad_record = noting_bad_records(topic)},
+      hub, *group_, producer_, services_.dead_letters));
+}
+
+reports::ReportListener& KafkaFeeds::tell_reports(reports::ReportListener& watchers,
+                                                  const reports::ReportStore& store) {
+  const ops::Settings::Kafka& kafka = services_.settings.kafka;
+  feed::ReportNews::Options options{.topic = kafka.v4_events_topic,
+                                    .creates = {},
+                                    .node = reports::StoreId::random().text(),
+                                    .on_status = noting_status(kafka.v4_events_topic)};
+  if (kafka.create_topics) {
+    options.creates = {kafka.v4_updates_topic, kafka.v4_updates_topic + kafka.dead_letter_suffix};
+  }
+  news_ = std::make_unique<feed::ReportNews>(config_, std::move(options), watchers, store, producer_);
+  return *news_;
+}
+
+void KafkaFeeds::take_report_updates(reports::ReportService& service) {
+  const ops::Settings::Kafka& kafka = services_.settings.kafka;
+  updates_ = std::make_unique<feed::ReportUpdates>(
+      feed::ReportUpdates::Options{
+          .topic = kafka.v4_updates_topic,
+          .dead_topic = kafka.v4_updates_topic + kafka.dead_letter_suffix,
+          .on_store_down = [this](const reports::Unavailable& failure) { services_.note_store(&failure); },
+          .on_bad_record = noting_bad_records(kafka.v4_updates_topic)},
+      service, *group_, producer_, services_.dead_letters);
+  group_->add(kafka.v4_updates_topic, *updates_);
 }
 
 void KafkaFeeds::start() {
   for (const auto& feed : services_.topic_feeds) feed->start();
+  if (news_) news_->start();
   group_->start();
 }
 
-void KafkaFeeds::stop() {
-  group_->stop();
+void KafkaFeeds::stop_reading() {
+  // Each may have to wait for an answer that does not come: all at once.
+  std::vector<std::jthread> stopping;
+  stopping.emplace_back([this] { group_->stop(); });
+  if (news_) stopping.emplace_back([this] { news_->stop(); });
+  for (const auto& feed : services_.topic_feeds) stopping.emplace_back([&feed] { feed->stop(); });
+}
+
+void KafkaFeeds::flush() {
   producer_.close(kFlushPatience);
-  for (const auto& feed : services_.topic_feeds) feed->stop();
 }
 
 }  // namespace rillgate::app

@@ -238,7 +238,10 @@ std::expected<void, Error> Node::Parts::open_store() {
   }
   services.report_watch =
       std::make_unique<api::ReportWatch>(services.v4.hub, services.owners, *services.store, settings.reports.recheck);
-  services.reports = std::make_unique<reports::ReportService>(*services.store, *services.report_watch);
+  reports::ReportListener& listener =
+      kafka ? kafka->tell_reports(*services.report_watch, *services.store) : *services.report_watch;
+  services.reports = std::make_unique<reports::ReportService>(*services.store, listener);
+  if (kafka) kafka->take_report_updates(*services.reports);
   if (services.store->id() == nullptr) {
     readiness.down("store", "it has not answered yet");
   } else {
@@ -324,8 +327,9 @@ void Node::stop() {
       stream.cut();
     }
   });
-  if (parts.kafka) parts.kafka->stop();
+  if (parts.kafka) parts.kafka->stop_reading();
   parts.services.store->close();  // what was accepted is stored, and its answers are on their way
+  if (parts.kafka) parts.kafka->flush();
   for (http::Server* server : {parts.public_server.get(), parts.admin_server.get()}) {
     if (server == nullptr) continue;
     server->stop_accepting();

@@ -64,17 +64,27 @@ class RecordParser::Json {
     return !error;
   }
 
-  std::optional<std::string_view> at(std::string_view pointer) {
-    boost::json::error_code error;
-    const boost::json::value* const found = value_.find_pointer({pointer.data(), pointer.size()}, error);
-    if (error || found == nullptr) return std::nullopt;
+  std::optional<std::string_view> text_at(std::string_view pointer) {
+    const boost::json::value* const found = find(pointer);
+    if (found == nullptr) return std::nullopt;
     if (found->is_string()) return std::string_view(found->get_string().data(), found->get_string().size());
     std::string& text = texts_[used_++];
     text = boost::json::serialize(*found);
     return text;
   }
 
+  /// Whether a name can stand there.
+  [[nodiscard]] bool is_name_at(std::string_view pointer) const {
+    const boost::json::value* const found = find(pointer);
+    return found != nullptr && (found->is_string() || found->is_int64() || found->is_uint64());
+  }
+
  private:
+  [[nodiscard]] const boost::json::value* find(std::string_view pointer) const {
+    boost::json::error_code error;
+    return value_.find_pointer({pointer.data(), pointer.size()}, error);
+  }
+
   boost::json::value value_;
   std::array<std::string, 3> texts_;  // user, data, type
   std::size_t used_ = 0;
@@ -105,13 +115,17 @@ std::expected<UserEvent, BadRecord> RecordParser::parse(const kafka::Record& rec
     if (!json_->parse(*record.value)) return bad(Unreadable::kNotJson, "the value is not JSON");
     const auto take = [&](std::string_view pointer, std::string_view& part) {
       if (!is_pointer(pointer)) return true;
-      const auto found = json_->at(pointer);
+      const auto found = json_->text_at(pointer);
       if (found) part = *found;
       return found.has_value();
     };
     if (!take(format_.user, event.user)) {
       return bad(Unreadable::kNoMember,
                  fmt::format("there is nothing at {}, where the username is to be", format_.user));
+    }
+    if (is_pointer(format_.user) && !json_->is_name_at(format_.user)) {
+      return bad(Unreadable::kBadUser,
+                 fmt::format("what stands at {} is no username: no text and no whole number", format_.user));
     }
     if (!take(format_.data, event.text.data)) {
       return bad(Unreadable::kNoMember,

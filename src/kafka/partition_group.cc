@@ -1,6 +1,7 @@
 #include "kafka/partition_group.h"
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <thread>
 
@@ -11,8 +12,17 @@ namespace {
 
 constexpr int kPollMs = 100;
 constexpr int kAnswerMs = 2'000;
+/// Without a coordinator there is nobody to take leave of.
+constexpr std::chrono::milliseconds kLeavePatience{3'000};
+/// A commit that has to be done before the partitions are given back.
+constexpr int kCommitMs = 1'000;
 /// Records between two turns of the workers.
 constexpr int kRecordsPerTurn = 256;
+
+/// leave() has closed it, or has waited in vain.
+struct DestroyedUnclosed {
+  void operator()(rd_kafka_t* client) const { rd_kafka_destroy_flags(client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE); }
+};
 
 }  // namespace
 
@@ -20,7 +30,8 @@ class PartitionGroup::Inside {
  public:
   Inside(const Config& config, const std::string& name) : context_{config, this} {
     Conf conf = make_conf(context_,
-                          {{"session.timeout.ms", "10000"},
+                          {{"session.timeout.ms", "6000"},
+                           {"heartbeat.interval.ms", "1000"},
                            {"queued.max.messages.kbytes", "16384"},
                            {"partition.assignment.strategy", "roundrobin"}},
                           {{"group.id", name.c_str()},
@@ -37,7 +48,7 @@ class PartitionGroup::Inside {
         inside.give_back(client);
       }
     });
-    client_ = make_client(RD_KAFKA_CONSUMER, std::move(conf));
+    client_.reset(make_client(RD_KAFKA_CONSUMER, std::move(conf)).release());
     rd_kafka_poll_set_consumer(client_.get());
   }
 
@@ -86,9 +97,20 @@ class PartitionGroup::Inside {
       if (given_ != nullptr) take_over();
       for (const auto& [topic, worker] : workers_) worker->on_turn();
       if (std::exchange(has_changed_, false)) assign(client_.get());
-      if (!to_commit_.empty()) commit_now(client_.get(), std::exchange(to_commit_, {}), kLater);
+      if (!to_commit_.empty()) commit(client_.get(), std::exchange(to_commit_, {}), kLater);
     }
-    rd_kafka_consumer_close(client_.get());
+    leave();
+  }
+
+  /// Gives the partitions back, if there is somebody to give them back to.
+  void leave() {
+    const Queue queue(rd_kafka_queue_new(client_.get()));
+    const std::unique_ptr<rd_kafka_error_t, Freed<rd_kafka_error_destroy>> refused(
+        rd_kafka_consumer_close_queue(client_.get(), queue.get()));
+    const auto until = std::chrono::steady_clock::now() + kLeavePatience;
+    while (!rd_kafka_consumer_closed(client_.get()) && std::chrono::steady_clock::now() < until) {
+      rd_kafka_queue_poll_callback(queue.get(), kPollMs);
+    }
   }
 
   void take(const rd_kafka_message_t& message) {
@@ -139,7 +161,7 @@ class PartitionGroup::Inside {
       if (const auto next = workers_[key.first]->on_revoked(key.second)) offsets[key] = *next;
     }
     owned_.clear();
-    commit_now(client, offsets, kAndWait);
+    commit(client, offsets, kAndWait);
     rd_kafka_assign(client, nullptr);
   }
 
@@ -154,15 +176,20 @@ class PartitionGroup::Inside {
     rd_kafka_assign(client, list.get());
   }
 
-  enum Patience : int { kAndWait = 0, kLater = 1 };
-  static void commit_now(rd_kafka_t* client, const Offsets& offsets, Patience patience) {
+  enum class Patience : std::uint8_t { kAndWait, kLater };
+  using enum Patience;
+  static void commit(rd_kafka_t* client, const Offsets& offsets, Patience patience) {
     if (offsets.empty()) return;
     const Partitions list(rd_kafka_topic_partition_list_new(static_cast<int>(offsets.size())));
     for (const auto& [key, next] : offsets) {
       rd_kafka_topic_partition_list_add(list.get(), key.first.c_str(), static_cast<std::int32_t>(key.second))->offset =
           static_cast<std::int64_t>(next);
     }
-    rd_kafka_commit(client, list.get(), patience);
+    const Queue queue(rd_kafka_queue_new(client));
+    rd_kafka_commit_queue(client, list.get(), queue.get(), nullptr, nullptr);
+    if (patience == kLater) return;
+    const std::unique_ptr<rd_kafka_event_t, Freed<rd_kafka_event_destroy>> done(
+        rd_kafka_queue_poll(queue.get(), kCommitMs));
   }
 
   Context context_;
@@ -172,7 +199,7 @@ class PartitionGroup::Inside {
   Offsets to_commit_;
   bool has_changed_ = false;
   std::atomic<bool> stopping_{false};
-  Handle client_;
+  std::unique_ptr<rd_kafka_t, DestroyedUnclosed> client_;
   std::thread thread_;
 };
 

@@ -75,6 +75,8 @@ struct Settings {
     };
     std::string brokers;  // empty = V3 stays inside the process
     std::string v3_topic = "v3_messages";
+    std::string v4_updates_topic = "v4_report_status_updates";
+    std::string v4_events_topic = "v4_report_events";
     std::string dead_letter_suffix = ".dead";
     std::string group = "rillgate";
     bool create_topics = true;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
+
 namespace rillgate::reports {
 namespace {
 
@@ -67,6 +69,22 @@ std::string time_text(Time time) {
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
                      clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+}
+
+std::optional<Time> parse_time(std::string_view text) {
+  constexpr std::string_view kForm = "YYYY-MM-DDThh:mm:ss.mmmZ";
+  if (text.size() != kForm.size()) return std::nullopt;
+  const auto number = [text](std::size_t begin, std::size_t size) {
+    return static_cast<std::uint32_t>(parse_decimal(text.substr(begin, size)).value_or(0));
+  };
+  const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(number(0, 4))),
+                                         std::chrono::month(number(5, 2)), std::chrono::day(number(8, 2))};
+  if (!date.ok()) return std::nullopt;
+  const Time time = std::chrono::sys_days(date) + std::chrono::hours(number(11, 2)) +
+                    std::chrono::minutes(number(14, 2)) + std::chrono::seconds(number(17, 2)) +
+                    std::chrono::milliseconds(number(20, 3));
+  // Whatever else is wrong with it, it comes out otherwise.
+  return time_text(time) == text ? std::optional(time) : std::nullopt;
 }
 
 }  // namespace rillgate::reports

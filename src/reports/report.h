@@ -63,5 +63,7 @@ struct ReportEvent {
 
 /// RFC 3339, UTC, milliseconds: `2026-01-31T23:59:59.042Z`.
 [[nodiscard]] std::string time_text(Time time);
+/// The time of which `text` is the time_text(); nothing when it is no such text.
+[[nodiscard]] std::optional<Time> parse_time(std::string_view text);
 
 }  // namespace rillgate::reports

@@ -8,6 +8,7 @@ import pytest
 
 from harness.kafka import Kafka
 from harness.server import Server, free_port
+from harness.v3 import node_settings
 from servers.kafka import Broker, cluster
 
 # A topic that the server did not make is missing, as on clusters that are run with care.
@@ -58,12 +59,6 @@ _topic_numbers = itertools.count(1)
 def topic():
     """The name of a topic that no other test uses. It is not made yet."""
     return f"topic-{next(_topic_numbers)}"
-
-
-def node_settings(brokers, topic, settings=None):
-    """Settings of a node that has a topic to itself or shares it with the other nodes of its test."""
-    addresses = ",".join(one.address for one in brokers)
-    return {"kafka": addresses, "kafka.v3-topic": topic, "kafka.group": f"group-of-{topic}"} | (settings or {})
 
 
 @pytest.fixture

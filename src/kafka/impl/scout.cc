@@ -134,8 +134,10 @@ bool Scout::learn_partitions() {
     status_changed_ |= !is_reachable_;
     is_reachable_ = true;
   }
+  const bool have_all_begun = begin_partitions(topic);
+  tell_status();
   std::erase_if(to_create_, [this](const std::string& missing) { return create(missing); });
-  return begin_partitions(topic) && to_create_.empty();
+  return have_all_begun && to_create_.empty();
 }
 
 bool Scout::begin_partitions(const rd_kafka_metadata_topic_t& topic) {
@@ -236,6 +238,7 @@ std::optional<std::uint64_t> Scout::next_of(Place lost) {
 }
 
 bool Scout::create(const std::string& name) {
+  if (stopping_) return false;
   std::array<char, 256> message{};
   const std::unique_ptr<rd_kafka_NewTopic_t, Freed<rd_kafka_NewTopic_destroy>> topic(
       rd_kafka_NewTopic_new(name.c_str(), -1, -1, message.data(), message.size()));
@@ -267,6 +270,7 @@ bool Scout::create(const std::string& name) {
 }
 
 std::optional<Scout::Ends> Scout::ends_of(std::uint32_t partition) {
+  if (stopping_) return std::nullopt;
   std::int64_t low = 0;
   std::int64_t high = 0;
   const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
@@ -276,6 +280,7 @@ std::optional<Scout::Ends> Scout::ends_of(std::uint32_t partition) {
 }
 
 std::optional<std::uint64_t> Scout::offset_at(std::uint32_t partition, SystemTime time, const Ends& ends) {
+  if (stopping_) return std::nullopt;
   const auto ms = std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count();
   const Partitions list = partitions_of(options_.topic.c_str(), static_cast<std::int32_t>(partition), ms);
   if (rd_kafka_offsets_for_times(kafka_, list.get(), kAnswerMs) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;

@@ -95,7 +95,7 @@ class Scout {
   std::thread thread_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool stopping_ = false;
+  std::atomic<bool> stopping_{false};
   bool is_urgent_ = false;
   bool status_changed_ = true;
   std::set<std::uint32_t> to_check_;

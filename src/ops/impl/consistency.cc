@@ -48,16 +48,20 @@ void check_open_to_all(const Settings& settings, Contradictions& found) {
   }
 }
 
-void check_feeds(const Settings& settings, Contradictions& found) {
-  if (settings.kafka.feeds.empty()) return;
-  if (settings.kafka.brokers.empty()) {
+void check_topics(const Settings& settings, Contradictions& found) {
+  const Settings::Kafka& kafka = settings.kafka;
+  if (!kafka.feeds.empty() && kafka.brokers.empty()) {
     found.add("kafka.feed", "a feed is read from Kafka; say where that is by kafka.brokers");
   }
-  std::set<std::string_view> topics{settings.kafka.v3_topic};
-  for (const Settings::Kafka::Feed& feed : settings.kafka.feeds) {
-    if (topics.insert(feed.topic).second) continue;
-    found.add("kafka.feed", fmt::format("the topic {} is read already; each topic has one feed", feed.topic));
-  }
+  std::set<std::string_view> topics;
+  const auto check = [&](std::string_view name, std::string_view topic) {
+    if (topics.insert(topic).second) return;
+    found.add(name, fmt::format("the topic {} is read already; each topic is read for one purpose", topic));
+  };
+  check("kafka.v3-topic", kafka.v3_topic);
+  check("kafka.v4-updates-topic", kafka.v4_updates_topic);
+  check("kafka.v4-events-topic", kafka.v4_events_topic);
+  for (const Settings::Kafka::Feed& feed : kafka.feeds) check("kafka.feed", feed.topic);
 }
 
 }  // namespace
@@ -67,7 +71,7 @@ std::vector<Mistake> contradictions(const Settings& settings, const Places& plac
   if (settings.listen.empty()) found.add("listen", "listen names no address; it takes at least one IP:PORT");
   check_listen_twice(settings, found);
   check_open_to_all(settings, found);
-  check_feeds(settings, found);
+  check_topics(settings, found);
   return found.take();
 }
 

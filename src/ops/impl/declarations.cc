@@ -77,9 +77,11 @@ std::vector<Setting> declare_all() {
 
       SETTING(kafka.brokers, brokers(), "the Kafka cluster that V3 and the feeds are read from (the flag may also be --kafka); none keeps V3 inside the process"),
       SETTING(kafka.v3_topic, topic(), "the topic of V3, USERNAME:MESSAGE a record"),
+      SETTING(kafka.v4_updates_topic, topic(), "the topic by which workers change reports, {\"userId\":…,\"id\":…,\"status\":…} a record"),
+      SETTING(kafka.v4_events_topic, topic(), "the topic by which the nodes tell each other of changed reports"),
       SETTING(kafka.dead_letter_suffix, topic_suffix(), "what is put behind a topic's name for the topic of its unreadable records"),
       SETTING(kafka.group, group_name(), "the consumer group by which the nodes share out what is to be done once"),
-      SETTING(kafka.create_topics, on_off(), "make V3's topic and the dead-letter topics when they are missing"),
+      SETTING(kafka.create_topics, on_off(), "make the topics of V3 and V4 and the dead-letter topics when they are missing"),
 
       SETTING(reports.keep, duration({0ms, 36'500 * kDay}), "how long the events of a report are kept; 0 is for good"),
       SETTING(reports.recheck, duration({10ms, kDay}), "how often the reports of connected users are looked up in case a notice was lost"),

@@ -46,6 +46,8 @@ void read_properties(const toml::table& table, const std::string& prefix, const 
       read_properties(*inner, name + ".", at, file);
     } else if (const auto value = scalar(node); !value) {
       file.mistakes.push_back({at, fmt::format("a list is no value for {}, which takes one", quoted(name))});
+    } else if (std::ranges::find(file.kafka_properties, name, &kafka::Property::first) != file.kafka_properties.end()) {
+      file.mistakes.push_back({at, fmt::format("kafka.properties: {} is given twice; it takes one value", name)});
     } else if (const auto error = kafka::check({name, *value})) {
       file.mistakes.push_back({at, fmt::format("kafka.properties: {}", error->what)});
     } else {

@@ -53,8 +53,9 @@ class Requests {
 
 class DynamoDbStore final : public ReportStore {
  public:
-  /// For what was accepted before the store closes; a DynamoDB that is away must not hold the process up.
-  static constexpr std::chrono::milliseconds kCloseTime{5'000};
+  /// Once the store closes: without an answer for so long, what was accepted is given up. A DynamoDB that is away must
+  /// not hold the process up.
+  static constexpr std::chrono::milliseconds kCloseSilence{5'000};
 
   DynamoDbStore(const DynamoDbOptions& location, StoreOptions options)
       : options_(std::move(options)),
@@ -131,7 +132,7 @@ class DynamoDbStore final : public ReportStore {
 
   void stop() {
     requests_.close();
-    loop_.post([this] { client_.end_by(std::chrono::steady_clock::now() + kCloseTime); });
+    loop_.post([this] { client_.end_after(kCloseSilence); });
     if (thread_.joinable()) thread_.join();
   }
 

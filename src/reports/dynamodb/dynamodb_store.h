@@ -8,14 +8,14 @@
 //
 // The tables `reports` and `report_events`, made by dynamodb_local_init.sh, with these items:
 //
-//   table          user                      report / sequence   what
-//   reports        U                         R                   the report as it is now
-//   report_events  U                         0                   the tip: the number and time of U's newest event
-//   report_events  U                         1, 2, …             U's events; expire after reports.keep, if it is set
-//   report_events  U/history/R               1, 2, …             the changes of R, by version; never expire
-//   report_events  U/key/HEX                 0                   an idempotency key; expires after 24 hours
-//   report_events  U/source/TOPIC/PARTITION  offset              a record that was applied; never expires
-//   report_events  store                     0                   the store's id, and the version of this layout
+//   table          user                           report / sequence   what
+//   reports        U                              R                   the report as it is now
+//   report_events  U                              0                   the tip: number and time of U's newest event
+//   report_events  U                              1, 2, …             U's events; expire after reports.keep, if set
+//   report_events  U/history/R                    1, 2, …             the changes of R, by version; never expire
+//   report_events  U/key/HEX                      0                   an idempotency key; expires after 24 hours
+//   report_events  source/TOPIC/PARTITION/OFFSET  0                   a record that was applied; never expires
+//   report_events  store                          0                   the store's id, and the version of this layout
 //
 // Events and history are two items of one fact because they are read in two orders and only one of them may expire; the
 // history of a report has a partition of its own. All changes of a user go through the tip, whose condition is what

@@ -5,6 +5,12 @@ import json
 from .server import target
 
 
+def node_settings(brokers, topic, settings=None):
+    """Settings of a node that has a topic to itself or shares it with the other nodes of its test."""
+    addresses = ",".join(one.address for one in brokers)
+    return {"kafka": addresses, "kafka.v3-topic": topic, "kafka.group": f"group-of-{topic}"} | (settings or {})
+
+
 def opened(node, user, **options):
     """A stream of the user, its first block read: it goes on where it was asked to."""
     stream = node.stream(user, version="v3", **options)

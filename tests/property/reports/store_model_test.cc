@@ -200,7 +200,7 @@ INSTANTIATE_TEST_SUITE_P(Store, EveryStoreModel, ::testing::ValuesIn(store_kinds
 
 TEST_P(EveryStoreModel, DoesWhatTheModelDoesWhateverIsAsked) {
   const StoreKind kind = GetParam();
-  rc::check([&kind] {
+  EXPECT_TRUE(rc::check([&kind] {
     TemporaryDirectory directory;
     ManualClock clock;
     const StoreOptions options{.clock = clock.clock(), .keep = kKeep};
@@ -210,7 +210,7 @@ TEST_P(EveryStoreModel, DoesWhatTheModelDoesWhateverIsAsked) {
     const int steps = *rc::gen::inRange(1, 80);
     for (int i = 0; i < steps; ++i) step.run();
     step.read();
-  });
+  }));
 }
 
 }  // namespace

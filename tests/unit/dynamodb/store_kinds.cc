@@ -28,11 +28,15 @@ std::string prefix_of(const std::filesystem::path& directory) {
 }
 
 std::vector<StoreKind> store_kinds() {
-  return {{"dynamodb", [](const auto& directory, StoreOptions options) {
-             const std::string prefix = prefix_of(directory);
-             make_tables(prefix);
-             return make_dynamodb_store({.endpoint = dynamodb_endpoint(), .table_prefix = prefix}, std::move(options));
-           }}};
+  return {{.name = "dynamodb",
+           .open =
+               [](const auto& directory, StoreOptions options) {
+                 const std::string prefix = prefix_of(directory);
+                 make_tables(prefix);
+                 return make_dynamodb_store({.endpoint = dynamodb_endpoint(), .table_prefix = prefix},
+                                            std::move(options));
+               },
+           .burst = 200}};
 }
 
 }  // namespace rillgate::reports::testing

@@ -116,7 +116,7 @@ TEST(Log, AMessageWithForeignBytesIsStillOneLine) {
 }
 
 TEST(Log, WhateverBytesAreLoggedTheLineIsOneLineOfUtf8) {
-  rc::check([](const std::string& value, bool as_json) {
+  EXPECT_TRUE(rc::check([](const std::string& value, bool as_json) {
     Written written;
     Logger log(LogLevel::kInfo, as_json ? LogFormat::kJson : LogFormat::kText, written.descriptor());
     log.info(value, {{"k", value}});
@@ -124,7 +124,7 @@ TEST(Log, WhateverBytesAreLoggedTheLineIsOneLineOfUtf8) {
     RC_ASSERT(is_utf8(line));
     RC_ASSERT(line.ends_with('\n'));
     RC_ASSERT(!has_control_characters(std::string_view(line).substr(0, line.size() - 1)));
-  });
+  }));
 }
 
 TEST(Log, LinesBelowTheLevelAreNotWrittenAndTheLevelCanChange) {

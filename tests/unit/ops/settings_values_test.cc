@@ -74,15 +74,15 @@ TEST(SettingValues, ADefaultIsShownInItsLargestWholeUnit) {
 }
 
 TEST(SettingValues, WhatIsShownIsReadBackAsTheSame) {
-  rc::check("sizes", [](std::uint64_t bytes) {
+  EXPECT_TRUE(rc::check("sizes", [](std::uint64_t bytes) {
     const auto kind = size({0, UINT64_MAX});
     RC_ASSERT(read(kind, kind.show(bytes)) == bytes);
-  });
-  rc::check("durations", [] {
+  }));
+  EXPECT_TRUE(rc::check("durations", [] {
     const std::chrono::milliseconds value(*rc::gen::inRange<std::int64_t>(0, INT64_MAX));
     const auto kind = duration({0ms, std::chrono::milliseconds::max()});
     RC_ASSERT(read(kind, kind.show(value)) == value);
-  });
+  }));
 }
 
 TEST(SettingValues, AddressesAreIpAndPort) {

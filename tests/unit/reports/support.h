@@ -57,6 +57,8 @@ struct StoreKind {
   std::string name;
   /// With the same directory again: the same store, if it outlives its process.
   std::function<std::unique_ptr<ReportStore>(const std::filesystem::path& directory, StoreOptions options)> open;
+  /// So many requests at once, of one user, are no overload on the slowest of machines.
+  int burst = 2000;
 };
 [[nodiscard]] std::vector<StoreKind> store_kinds();
 

@@ -137,6 +137,11 @@ Client::Client(Loop& loop, const Options& options)
       region_(options.region),
       credentials_(loop, options.environment, !options.endpoint.empty()) {}
 
+void Client::end_after(milliseconds silence) {
+  silence_ = silence;
+  end_ = steady_clock::now() + silence;
+}
+
 Task<bool> Client::pause(int attempt, SteadyTime deadline) {
   const SteadyTime time = steady_clock::now() + pause_before(attempt, random_);
   if (time >= clipped(deadline)) co_return false;
@@ -147,6 +152,7 @@ Task<bool> Client::pause(int attempt, SteadyTime deadline) {
 Task<Client::Answer> Client::call(std::string_view operation, std::string parameters, SteadyTime deadline) {
   for (int number = 1;; ++number) {
     Answer answer = co_await attempt(operation, parameters, clipped(deadline));
+    if (answer && silence_) end_after(*silence_);
     if (answer) co_return answer;
     if (!passes_by_itself(answer.error().fault) || number == kAttemptsMax) co_return answer;
     const bool may_go_on = co_await pause(number + 1, deadline);

@@ -62,8 +62,8 @@ class Client {
   /// `operation` such as `GetItem`, with its parameters as JSON.
   [[nodiscard]] Task<Answer> call(std::string_view operation, std::string parameters, SteadyTime deadline);
 
-  /// From now on no call goes on past `time`.
-  void end_by(SteadyTime time) { end_ = time; }
+  /// From now on no call goes on once there was no answer for so long.
+  void end_after(std::chrono::milliseconds silence);
   [[nodiscard]] SteadyTime clipped(SteadyTime deadline) const { return std::min(deadline, end_); }
   /// Waits before attempt `attempt`; false when the deadline leaves no time for it.
   [[nodiscard]] Task<bool> pause(int attempt, SteadyTime deadline);
@@ -76,6 +76,7 @@ class Client {
   const std::string region_;
   CredentialSource credentials_;
   std::minstd_rand random_{std::random_device{}()};
+  std::optional<std::chrono::milliseconds> silence_;  // ends all calls
   SteadyTime end_ = SteadyTime::max();
 };
 

@@ -29,8 +29,9 @@ std::string key_partition(const UserId& user, const IdempotencyKey& key) {
   return partition;
 }
 
-std::string source_partition(const UserId& user, const Source& source) {
-  return fmt::format("{}/source/{}/{}", user.text(), source.topic, source.partition);
+/// With the offset, so that one partition's records do not all meet in one place of the table.
+std::string source_partition(const Source& source) {
+  return fmt::format("source/{}/{}/{}", source.topic, source.partition, source.offset);
 }
 
 /// TTL counts in seconds; what is forgotten late does no harm, since reading looks at the milliseconds.
@@ -76,8 +77,8 @@ std::string idempotency_key(const UserId& user, const IdempotencyKey& key) {
   return numbered_key(key_partition(user, key), 0);
 }
 
-std::string source_key(const UserId& user, const Source& source) {
-  return numbered_key(source_partition(user, source), static_cast<std::uint64_t>(source.offset));
+std::string source_key(const Source& source) {
+  return numbered_key(source_partition(source), 0);
 }
 
 std::string store_key() {
@@ -141,8 +142,8 @@ std::string key_item(const UserId& user, const IdempotencyKey& key, const KeyMad
       .object();
 }
 
-std::string source_item(const UserId& user, const Source& source) {
-  return source_key(user, source);
+std::string source_item(const Source& source) {
+  return source_key(source);
 }
 
 std::string store_item(const StoreId& id) {

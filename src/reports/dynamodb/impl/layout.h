@@ -51,7 +51,7 @@ class Attributes {
 [[nodiscard]] std::string event_key(const UserId& user, EventSeq seq);
 [[nodiscard]] std::string tip_key(const UserId& user);
 [[nodiscard]] std::string idempotency_key(const UserId& user, const IdempotencyKey& key);
-[[nodiscard]] std::string source_key(const UserId& user, const Source& source);
+[[nodiscard]] std::string source_key(const Source& source);
 [[nodiscard]] std::string store_key();
 
 /// The `user` under which the history of a report stands.
@@ -64,7 +64,7 @@ class Attributes {
                                      std::string_view turn);
 [[nodiscard]] std::string history_item(const UserId& user, const ReportEvent& event);
 [[nodiscard]] std::string key_item(const UserId& user, const IdempotencyKey& key, const KeyMade& made);
-[[nodiscard]] std::string source_item(const UserId& user, const Source& source);
+[[nodiscard]] std::string source_item(const Source& source);
 [[nodiscard]] std::string store_item(const StoreId& id);
 
 /// An item that came from a table. Nothing: it is not as this program writes it.

@@ -54,7 +54,7 @@ const boost::json::object* find_item(const Items& items, const std::string& key)
 void Turn::add_keys(const UserId& user, const WriteRequest& request, Keys& keys) {
   if (const auto* const change = std::get_if<ChangeRequest>(&request)) {
     keys.reports.insert(report_key(user, change->report));
-    if (change->source) keys.events.insert(source_key(user, *change->source));
+    if (change->source) keys.events.insert(source_key(*change->source));
   } else if (const auto& key = std::get<CreateRequest>(request).key) {
     keys.events.insert(idempotency_key(user, *key));
   }
@@ -139,7 +139,7 @@ Outcome<Change> Turn::change(const ChangeRequest& request) {
   KeptReport* const kept = find(request.report);
   if (kept == nullptr) return std::unexpected(NotFound{user_, request.report});
   if (request.source) {
-    const bool is_known = find_item(items_, source_key(user_, *request.source)) != nullptr;
+    const bool is_known = find_item(items_, source_key(*request.source)) != nullptr;
     if (is_known || sources_.contains(*request.source)) return Change{kept->report, std::nullopt};
   }
   const Time at = tip_.newest == EventSeq{0} ? now_ : std::max(now_, tip_.at);
@@ -179,7 +179,7 @@ std::string Turn::transaction(const Tables& tables, std::chrono::milliseconds ke
       puts.if_absent(tables.events, item);
     }
   }
-  for (const Source& source : sources_) puts.if_absent(tables.events, source_item(user_, source));
+  for (const Source& source : sources_) puts.if_absent(tables.events, source_item(source));
   return fmt::format(R"({{"ClientRequestToken":"{}","TransactItems":[{}]}})", token, puts.json());
 }
 
