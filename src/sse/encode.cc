@@ -17,8 +17,8 @@ char* put(char* out, std::string_view bytes) {
 /// Calls `line` for each line of `data`: one more than there are line breaks.
 template <class Line>
 void for_each_line(std::string_view data, Line line) {
-  // Both kinds are searched by themselves, each from where the last one of it was: find_first_of() looks at every byte
-  // with a call, which was a third of what publishing cost.
+  // Two searches for a byte each are several times as fast as one for either of two. Each goes on from where it found
+  // the last one, so that text of one kind only is not searched to its end for the other at every line.
   std::size_t feed = data.find('\n');
   std::size_t carriage = data.find('\r');
   std::size_t begin = 0;

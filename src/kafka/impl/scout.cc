@@ -20,10 +20,10 @@ constexpr milliseconds kEagerPeriod{300};
 
 }  // namespace
 
-Scout::Scout(rd_kafka_t* kafka, rd_kafka_topic_t* topic, TopicReader::Options options, Client& client)
-    : kafka_(kafka),
-      topic_(topic),
+Scout::Scout(Context& context, TopicReader::Options options, Client& client)
+    : kafka_(make_client(RD_KAFKA_CONSUMER, make_conf(context, {{"allow.auto.create.topics", "false"}}, {}))),
       options_(std::move(options)),
+      topic_(rd_kafka_topic_new(kafka_.get(), options_.topic.c_str(), nullptr)),
       client_(client),
       began_(std::chrono::system_clock::now()),
       to_create_(options_.create_too) {}
@@ -102,14 +102,14 @@ bool Scout::look_round() {
 
 bool Scout::learn_partitions() {
   const rd_kafka_metadata_t* answer = nullptr;
-  const rd_kafka_resp_err_t error = rd_kafka_metadata(kafka_, 0, topic_, &answer, kAnswerMs);
+  const rd_kafka_resp_err_t error = rd_kafka_metadata(kafka_.get(), 0, topic_.get(), &answer, kAnswerMs);
   const Metadata metadata(answer);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
     set_unreachable(fmt::format("no broker answers ({})", rd_kafka_err2str(error)));
     return false;
   }
   if (name_.empty()) {
-    const std::unique_ptr<char, void (*)(char*)> cluster(rd_kafka_clusterid(kafka_, kAnswerMs),
+    const std::unique_ptr<char, void (*)(char*)> cluster(rd_kafka_clusterid(kafka_.get(), kAnswerMs),
                                                          [](char* text) { rd_kafka_mem_free(nullptr, text); });
     if (cluster == nullptr) {
       set_unreachable("the cluster does not tell its id");
@@ -142,7 +142,10 @@ bool Scout::learn_partitions() {
 
 bool Scout::begin_partitions(const rd_kafka_metadata_topic_t& topic) {
   const auto count = static_cast<std::uint32_t>(topic.partition_cnt);
-  if (first_partitions_ == 0) first_partitions_ = count;
+  if (first_partitions_ == 0) {
+    first_partitions_ = count;
+    client_.post([this, count] { client_.on_partitions(count); });
+  }
   if (count > has_begun_.size()) {
     const std::lock_guard lock(mutex_);
     for (auto i = static_cast<std::uint32_t>(has_begun_.size()); i < count; ++i) unread_.insert(i);
@@ -247,11 +250,11 @@ bool Scout::create(const std::string& name) {
     return false;
   }
   const std::unique_ptr<rd_kafka_AdminOptions_t, Freed<rd_kafka_AdminOptions_destroy>> options(
-      rd_kafka_AdminOptions_new(kafka_, RD_KAFKA_ADMIN_OP_CREATETOPICS));
+      rd_kafka_AdminOptions_new(kafka_.get(), RD_KAFKA_ADMIN_OP_CREATETOPICS));
   rd_kafka_AdminOptions_set_request_timeout(options.get(), kAnswerMs, nullptr, 0);
-  const Queue queue(rd_kafka_queue_new(kafka_));
+  const Queue queue(rd_kafka_queue_new(kafka_.get()));
   rd_kafka_NewTopic_t* topics[] = {topic.get()};
-  rd_kafka_CreateTopics(kafka_, topics, 1, options.get(), queue.get());
+  rd_kafka_CreateTopics(kafka_.get(), topics, 1, options.get(), queue.get());
   const std::unique_ptr<rd_kafka_event_t, Freed<rd_kafka_event_destroy>> event(
       rd_kafka_queue_poll(queue.get(), 2 * kAnswerMs));
   const rd_kafka_CreateTopics_result_t* const result =
@@ -274,7 +277,7 @@ std::optional<Scout::Ends> Scout::ends_of(std::uint32_t partition) {
   std::int64_t low = 0;
   std::int64_t high = 0;
   const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-      kafka_, options_.topic.c_str(), static_cast<std::int32_t>(partition), &low, &high, kAnswerMs);
+      kafka_.get(), options_.topic.c_str(), static_cast<std::int32_t>(partition), &low, &high, kAnswerMs);
   if (error != RD_KAFKA_RESP_ERR_NO_ERROR || low < 0 || high < low) return std::nullopt;
   return Ends{static_cast<std::uint64_t>(low), static_cast<std::uint64_t>(high)};
 }
@@ -283,7 +286,8 @@ std::optional<std::uint64_t> Scout::offset_at(std::uint32_t partition, SystemTim
   if (stopping_) return std::nullopt;
   const auto ms = std::chrono::duration_cast<milliseconds>(time.time_since_epoch()).count();
   const Partitions list = partitions_of(options_.topic.c_str(), static_cast<std::int32_t>(partition), ms);
-  if (rd_kafka_offsets_for_times(kafka_, list.get(), kAnswerMs) != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
+  if (rd_kafka_offsets_for_times(kafka_.get(), list.get(), kAnswerMs) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return std::nullopt;
   const rd_kafka_topic_partition_t& answer = list->elems[0];
   if (answer.err != RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
   // Nothing so young: what comes next will be.

@@ -28,6 +28,8 @@ class Scout {
     virtual void post(Task task) = 0;
     virtual void on_status(const TopicReader::Status& status) = 0;
     virtual void on_topic(const std::string& name) = 0;
+    /// Before the first beginning.
+    virtual void on_partitions(std::uint32_t count) = 0;
     /// `end`: where the partition ends by now.
     virtual void on_beginning(const Beginning& beginning, std::uint64_t end) = 0;
     virtual void on_all_begun() = 0;
@@ -38,7 +40,8 @@ class Scout {
     ~Client() = default;
   };
 
-  Scout(rd_kafka_t* kafka, rd_kafka_topic_t* topic, TopicReader::Options options, Client& client);
+  /// It has connections of its own: on the reader's, an answer would wait behind each fetch that waits for records.
+  Scout(Context& context, TopicReader::Options options, Client& client);
   ~Scout() { stop(); }
 
   void start();
@@ -77,9 +80,9 @@ class Scout {
   /// The first offset that is not older than `time`, or the partition's end.
   [[nodiscard]] std::optional<std::uint64_t> offset_at(std::uint32_t partition, SystemTime time, const Ends& ends);
 
-  rd_kafka_t* const kafka_;
-  rd_kafka_topic_t* const topic_;
+  const Handle kafka_;
   const TopicReader::Options options_;
+  const Topic topic_;
   Client& client_;
   const SystemTime began_;
 
