@@ -11,14 +11,16 @@ def update(user, report, status):
 
 
 class Worker:
-    """All workers of a test, on topics and in a group that only its nodes have."""
+    """All workers of a test, on topics and in a group that only its nodes have. Without `partitions`, the topic of
+    updates is left for a node to make."""
 
     def __init__(self, kafka, name, partitions=1):
         self.kafka = kafka
         self.group = f"group-of-{name}"
         self.updates, self.events = f"{name}-updates", f"{name}-events"
         self.dead = f"{self.updates}.dead"
-        kafka.create_topic(self.updates, partitions)
+        if partitions:
+            kafka.create_topic(self.updates, partitions)
 
     def settings(self):
         """For a node that takes these updates."""
