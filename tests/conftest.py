@@ -11,9 +11,19 @@ import signal
 
 import pytest
 
-from harness.server import Server
+from harness.kafka import Kafka
+from harness.server import Server, free_port
 from harness.stores import dynamodb_settings
 from servers.dynamodb import DynamoDbLocal
+from servers.kafka import STRICT, Broker
+
+# The shared broker is never killed, so it needs not be given up soon, however busy the machine is. Members of a group
+# may be: a test that kills nodes says so to them.
+_CALM = {
+    "broker.session.timeout.ms": 18000,
+    "broker.heartbeat.interval.ms": 2000,
+    "group.min.session.timeout.ms": 1000,
+}
 
 
 @pytest.fixture
@@ -60,6 +70,36 @@ def store_settings(request):
         return {"store": "memory" if name == "memory" else "sqlite:reports.db"}
 
     return settings
+
+
+@pytest.fixture
+def private_dynamodb(tmp_path):
+    """A DynamoDB Local for one test to stop and start; it runs at first, and what it has outlives its process."""
+    one = DynamoDbLocal(tmp_path / "dynamodb", is_kept=True).start()
+    yield one
+    one.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory):
+    """The Kafka broker that tests share; none of them stops it."""
+    nodes = {1: (free_port(), free_port())}
+    one = Broker(tmp_path_factory.mktemp("broker"), nodes, settings=STRICT | _CALM).start()
+    yield one
+    one.stop(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def kafka(broker):
+    return Kafka(broker.address)
+
+
+@pytest.fixture
+def private_broker(tmp_path):
+    """A broker for one test to stop, kill and start; it runs at first."""
+    one = Broker(tmp_path / "broker", {1: (free_port(), free_port())}, settings=STRICT).start()
+    yield one
+    one.stop(signal.SIGKILL)
 
 
 _user_numbers = itertools.count(1)

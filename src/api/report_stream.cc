@@ -222,6 +222,7 @@ void ReportStream::catch_up() {
   if (!idle_ || std::exchange(reading_, true))
     return;  // a page at a time, and only for a client that has taken the last
   reading_after_ = position_;
+  announced_ = kBeforeAll;  // the page will have it, unless the notice was false
   options_.store.events_after(
       {.user = user_, .after = position_, .limit = kPageEvents},
       [&reactor = owner().reactor, handle = handle_](std::expected<reports::EventPage, reports::ReportError> page) {
@@ -279,8 +280,8 @@ void ReportStream::on_page(const std::expected<reports::EventPage, reports::Repo
   if (!blocks.empty()) {
     live_ = false;  // until a page shows that nothing is left
     send(hub::Event::fixed(blocks, events));
-  } else if (announced_ > position_ && page->newest < announced_) {
-    catch_up();  // the page was read before the event that was announced
+  } else if (announced_ > position_) {
+    catch_up();  // the page was read before the event that was announced meanwhile
   } else {
     live_ = true;
   }

@@ -123,7 +123,7 @@ class ReportStream final : public EventStream, public ListHook<OfUser>, public L
   reports::EventSeq position_;     // all up to here is in the stream's queue, or sent
   reports::EventSeq reading_after_{};
   std::optional<std::string> lost_;  // the id of a position that the store no longer has; a gap from there comes next
-  reports::EventSeq announced_{};    // the newest event that a notice told of
+  reports::EventSeq announced_{};    // the newest event that a notice told of since the last read began
   bool live_ = false;                // nothing is lacking: the next notice's event may be sent at once
   bool idle_ = false;                // the client has taken everything
   bool reading_ = false;

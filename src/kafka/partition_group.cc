@@ -16,6 +16,8 @@ constexpr int kAnswerMs = 2'000;
 constexpr std::chrono::milliseconds kLeavePatience{3'000};
 /// A commit that has to be done before the partitions are given back.
 constexpr int kCommitMs = 1'000;
+/// Between two looks at which topics and partitions there are; librdkafka's own pause is minutes.
+constexpr const char* kLookMs = "2000";
 /// Records between two turns of the workers.
 constexpr int kRecordsPerTurn = 256;
 
@@ -32,8 +34,8 @@ class PartitionGroup::Inside {
     Conf conf = make_conf(context_,
                           {{"session.timeout.ms", "6000"},
                            {"heartbeat.interval.ms", "1000"},
+                           {"topic.metadata.refresh.interval.ms", kLookMs},
                            {"queued.max.messages.kbytes", "16384"},
-                           {"topic.metadata.refresh.interval.ms", "2000"},  // topics that are made now are to be seen soon
                            {"partition.assignment.strategy", "roundrobin"}},
                           {{"group.id", name.c_str()},
                            {"enable.auto.commit", "false"},

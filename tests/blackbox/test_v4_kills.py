@@ -3,7 +3,6 @@
 import contextlib
 import random
 import signal
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +11,7 @@ import pytest
 from harness.reports import STATUSES, TRANSITIONS, ReportUser, is_legal_walk, told
 from harness.stores import ON_DYNAMODB
 from harness.waiting import wait_until
+from harness.watchers import Watcher
 from harness.wire import Closed
 
 USERS = 4
@@ -56,41 +56,6 @@ class Writer:
             made.append(status)
         else:
             assert response.status == (412 if is_stale else 409), response.body
-
-
-class Watcher:
-    """A client that resumes with its last id whenever it is cut, and keeps what it was told."""
-
-    def __init__(self, user, pool):
-        self.user = user
-        self.seen = []
-        self._position = user.opened().last_event_id
-        self._is_over = threading.Event()
-        self._watching = pool.submit(self._watch)
-
-    def finish(self, last):
-        """Waits until the event `last` was told."""
-        wait_until(lambda: last in self.seen[-1:] or self._watching.done(), "the watcher to be told of all", 60)
-        self.stop()
-        self._watching.result()
-
-    def stop(self):
-        self._is_over.set()
-
-    def _watch(self):
-        while not self._is_over.wait(0.01):
-            with contextlib.suppress(OSError, Closed), self.user.stream(last_event_id=self._position) as stream:
-                assert stream.next_event().type == "stream-open"
-                self._read(stream)
-
-    def _read(self, stream):
-        while not self._is_over.is_set():
-            with contextlib.suppress(TimeoutError):
-                event = stream.next_event(within=0.2)
-                if event is None:
-                    return
-                self.seen.append(told(event))
-                self._position = event.last_event_id
 
 
 def kill_under_load(server, writers, pool, chance):
@@ -150,7 +115,7 @@ def test_killed_at_random_moments_nothing_that_was_answered_is_lost(start_server
     watchers = []
     with ThreadPoolExecutor(WATCHERS + WRITERS) as pool:
         try:
-            watchers += [Watcher(users[number % USERS], pool) for number in range(WATCHERS)]
+            watchers += [Watcher([users[number % USERS]], pool) for number in range(WATCHERS)]
             for _ in range(kills):
                 kill_under_load(server, writers, pool, chance)
                 server.start()
@@ -158,7 +123,7 @@ def test_killed_at_random_moments_nothing_that_was_answered_is_lost(start_server
                 check(
                     user,
                     [writer for writer in writers if writer.user is user],
-                    [watcher for watcher in watchers if watcher.user is user],
+                    [watcher for watcher in watchers if user in watcher.seats],
                 )
         finally:
             for watcher in watchers:

@@ -1,14 +1,12 @@
 """Servers on DynamoDB Local for the tests of this folder, all of which have the mark `dynamodb`."""
 
 import pathlib
-import signal
 
 import pytest
 
 from harness.dynamodb import DynamoDbProxy
 from harness.reports import ReportUser
 from harness.stores import dynamodb_settings
-from servers.dynamodb import DynamoDbLocal
 
 _FOLDER = pathlib.Path(__file__).parent
 
@@ -35,11 +33,3 @@ def behind_proxy(dynamodb, proxy, start_server):
 @pytest.fixture
 def user(behind_proxy):
     return ReportUser(behind_proxy)
-
-
-@pytest.fixture
-def private_dynamodb(tmp_path):
-    """A DynamoDB Local for one test to stop and start; it runs at first, and what it has outlives its process."""
-    one = DynamoDbLocal(tmp_path / "dynamodb", is_kept=True).start()
-    yield one
-    one.stop(signal.SIGKILL)

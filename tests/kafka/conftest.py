@@ -1,48 +1,20 @@
-"""Real brokers for the tests of this folder: one that all share, each test with a topic of its own, and for tests that
-break things, brokers of their own."""
+"""Nodes for the tests of this folder, each test with a topic of its own on the broker that all share (tests/conftest.py),
+and a cluster for tests that break one."""
 
 import itertools
 import signal
 
 import pytest
 
-from harness.kafka import Kafka
 from harness.server import Server, free_port
 from harness.v3 import node_settings
-from servers.kafka import Broker, cluster
-
-# A topic that the server did not make is missing, as on clusters that are run with care.
-_STRICT = {"auto.create.topics.enable": "false"}
-# The shared broker is never killed, so it needs not be given up soon, however busy the machine is.
-_CALM = {"broker.session.timeout.ms": 18000, "broker.heartbeat.interval.ms": 2000}
-
-
-@pytest.fixture(scope="session")
-def broker(tmp_path_factory):
-    """The broker that tests share; none of them stops it."""
-    nodes = {1: (free_port(), free_port())}
-    one = Broker(tmp_path_factory.mktemp("broker"), nodes, settings=_STRICT | _CALM).start()
-    yield one
-    one.stop(signal.SIGKILL)
-
-
-@pytest.fixture(scope="session")
-def kafka(broker):
-    return Kafka(broker.address)
-
-
-@pytest.fixture
-def private_broker(tmp_path):
-    """A broker for one test to stop, kill and start; it runs at first."""
-    one = Broker(tmp_path / "broker", {1: (free_port(), free_port())}, settings=_STRICT).start()
-    yield one
-    one.stop(signal.SIGKILL)
+from servers.kafka import STRICT, cluster
 
 
 @pytest.fixture
 def three_brokers(tmp_path):
     """A cluster for one test to break: every topic has three copies, two of which must have a record."""
-    brokers = cluster(tmp_path, [(free_port(), free_port()) for _ in range(3)], heap="192m", settings=_STRICT)
+    brokers = cluster(tmp_path, [(free_port(), free_port()) for _ in range(3)], heap="192m", settings=STRICT)
     for one in brokers:
         one.spawn()
     for one in brokers:

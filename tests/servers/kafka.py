@@ -41,6 +41,9 @@ _SETTINGS = {
     "broker.heartbeat.interval.ms": 200,
 }
 
+# For tests: a topic that nobody made is missing, as on clusters that are run with care.
+STRICT = {"auto.create.topics.enable": "false"}
+
 
 def release():
     """Which Kafka to run: RILLGATE_TEST_KAFKA, or the 3.9 line."""

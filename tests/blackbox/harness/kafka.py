@@ -4,8 +4,16 @@ build of librdkafka."""
 import contextlib
 from dataclasses import dataclass, field
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic, OffsetSpec
 
 from .waiting import PATIENCE, wait_until
 
@@ -95,6 +103,26 @@ class Kafka:
             return len(leaders) == partitions and -1 not in leaders.values()
 
         wait_until(all_led, f"the {partitions} partitions of {topic} to have leaders")
+
+    # Groups
+
+    def committed(self, group, topic):
+        """How far the group has come in each partition; a partition in which it has come nowhere is left out."""
+        asked = ConsumerGroupTopicPartitions(group)
+        found = self._admin.list_consumer_group_offsets([asked])[group].result(PATIENCE).topic_partitions
+        return {one.partition: one.offset for one in found if one.topic == topic and one.offset >= 0}
+
+    def ends(self, topic):
+        """The offset that each partition's next record will have."""
+        asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in self.leaders(topic)}
+        return {place.partition: done.result(PATIENCE).offset for place, done in self._admin.list_offsets(asked).items()}
+
+    def rewind(self, group, topic):
+        """Sets the group back to the topic's beginning; no member of it may run."""
+        places = [TopicPartition(topic, partition, 0) for partition in self.leaders(topic)]
+        asked = ConsumerGroupTopicPartitions(group, places)
+        for place in self._admin.alter_consumer_group_offsets([asked])[group].result(PATIENCE).topic_partitions:
+            assert place.error is None, place.error
 
     # Records
 

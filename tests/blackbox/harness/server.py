@@ -70,7 +70,27 @@ def target(path, **query):
     return f"{path}?{pairs}" if pairs else path
 
 
-class Server:
+class Origin:
+    """Whatever speaks HTTP on `port` of 127.0.0.1."""
+
+    port: int
+
+    def connect(self, **options):
+        return Connection(self.port, **options)
+
+    def request(self, method, path, headers=(), body=None, within=PATIENCE):
+        """One request on a connection of its own."""
+        with self.connect() as connection:
+            return connection.request(method, path, headers, body, within)
+
+    def get(self, path, headers=()):
+        return self.request("GET", path, headers)
+
+    def post(self, path, body=b"", headers=()):
+        return self.request("POST", path, headers, body.encode() if isinstance(body, str) else body)
+
+
+class Server(Origin):
     """One server process on 127.0.0.1. Settings given here come before the few that keep tests quick and apart."""
 
     def __init__(
@@ -156,20 +176,6 @@ class Server:
         return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
 
     # Talking to it
-
-    def connect(self, **options):
-        return Connection(self.port, **options)
-
-    def request(self, method, path, headers=(), body=None, within=PATIENCE):
-        """One request on a connection of its own."""
-        with self.connect() as connection:
-            return connection.request(method, path, headers, body, within)
-
-    def get(self, path, headers=()):
-        return self.request("GET", path, headers)
-
-    def post(self, path, body=b"", headers=()):
-        return self.request("POST", path, headers, body.encode() if isinstance(body, str) else body)
 
     def publish(self, user, data, event=None, connection=None, version="v2"):
         """Posts a message and returns the answer's JSON."""
