@@ -96,10 +96,10 @@ def test_the_time_from_a_records_timestamp_to_the_socket_is_measured(start_node,
     stream = opened(node, "a")
     kafka.send(topic, "a:late", timestamp=int((time.time() - 30) * 1000))
     assert stream.next_event().data == "late"
-    node.wait_for_metric("rillgate_kafka_record_seconds_count", 1)
+    node.wait_for_metric("rillgate_delivery_seconds_count", 1, version="v3")
     metrics = node.metrics()
-    assert metrics.types["rillgate_kafka_record_seconds"] == "histogram"
-    assert 30 <= metrics.value("rillgate_kafka_record_seconds_sum") < 60
+    assert metrics.types["rillgate_delivery_seconds"] == "histogram"
+    assert 30 <= metrics.value("rillgate_delivery_seconds_sum", version="v3") < 60
 
 
 def test_records_are_counted_as_any_other_event(start_node, kafka, topic):
