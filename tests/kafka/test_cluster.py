@@ -76,10 +76,10 @@ def test_a_partition_without_a_leader_holds_up_no_other_and_readyz_names_it(star
     three_brokers[leader - 1].stop(signal.SIGKILL)
     wait_until(lambda: kafka.leaders(topic).get(lost, -1) == -1, "the partition to be without a leader", LONG)
     for node in start_node(until="/healthz"), start_node(until="/healthz"):
+        wait_until(lambda node=node: unread_partitions(node, topic) == {lost}, "/readyz to name the partition", LONG)
         stream = wait_until(lambda node=node: opens(node, "a"), "the node to serve what it can read", LONG)
         kafka.send_all(topic, [b"a:0", b"a:1"], partition=0)
         assert stream.take_data(2) == ["0", "1"]
-        wait_until(lambda node=node: unread_partitions(node, topic) == {lost}, "/readyz to name the partition", LONG)
     three_brokers[leader - 1].start()
     wait_until_whole(kafka, topic, copies=1)
     kafka.send(topic, b"a:2", partition=lost)
