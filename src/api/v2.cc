@@ -6,6 +6,7 @@
 #include "api/open_stream.h"
 #include "api/parameters.h"
 #include "base/names.h"
+#include "base/text.h"
 
 namespace rillgate::api {
 namespace {
@@ -24,7 +25,9 @@ std::string published_json(const hub::Hub& hub, const hub::Published& published)
   json.reserve(kBytesMax);
   json += R"({"id":")";
   hub.ids().append(json, published.seq);
-  fmt::format_to(std::back_inserter(json), "\",\"streams\":{}}}\n", published.streams);
+  json += R"(","streams":)";
+  append_decimal(json, published.streams);
+  json += "}\n";
   return json;
 }
 

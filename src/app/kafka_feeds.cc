@@ -22,8 +22,10 @@ constexpr std::size_t kNamedMax = 20;
 void note_status(ops::Readiness& readiness, const std::string& dependency, const kafka::TopicReader::Status& status) {
   if (!status.is_reachable) {
     readiness.down(dependency, status.reason);
-  } else if (status.unread.empty()) {
+  } else if (status.unread.empty() && status.reason.empty()) {
     readiness.up(dependency);
+  } else if (status.unread.empty()) {
+    readiness.partly(dependency, status.reason);
   } else if (status.unread.size() == status.partitions) {
     readiness.down(dependency, "no partition is read yet");
   } else {

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 namespace rillgate {
@@ -99,6 +100,12 @@ std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+void append_decimal(std::string& out, std::uint64_t number) {
+  std::array<char, 20> digits;
+  const auto [end, error] = std::to_chars(digits.begin(), digits.end(), number);
+  out.append(digits.begin(), end);
 }
 
 std::optional<std::uint64_t> parse_decimal(std::string_view text) {

@@ -25,6 +25,9 @@ void append_json_string(std::string& out, std::string_view text);
 /// `text` without spaces and tabs at its ends.
 [[nodiscard]] std::string_view trimmed(std::string_view text);
 
+/// Appends `number` in decimal digits.
+void append_decimal(std::string& out, std::uint64_t number);
+
 /// A decimal number with no sign, no blank and nothing after it; nothing when it does not fit 64 bits.
 [[nodiscard]] std::optional<std::uint64_t> parse_decimal(std::string_view text);
 

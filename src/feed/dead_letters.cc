@@ -58,11 +58,10 @@ void DeadLetters::on_beginning(std::uint32_t partition, std::uint64_t first) {
 void DeadLetters::on_bad_record(const kafka::Record& record, const BadRecord& bad) {
   const std::lock_guard lock(mutex_);
   Lane& at = lane(record.place.partition);
-  const bool is_mine = at.is_owned && at.takes_from && record.place.offset >= *at.takes_from;
+  const bool is_mine = at.is_owned && at.takes_from && record.place.offset >= *at.takes_from && !at.left_from;
   if (is_mine && !keep(record, bad, at)) {
-    // As if it had been taken over here: it is read once more when there is room.
-    at.examined = at.read;
-    at.takes_from = std::nullopt;
+    at.left_from = record.place.offset;
+    if (!at.is_reading && at.examined >= *at.takes_from) be_up_to_date(at);
   }
   at.read = record.place.offset + 1;
 }
@@ -73,16 +72,16 @@ void DeadLetters::on_read(kafka::Place next) {
   if (!at.first) return;
   at.read = next.offset;
   // The last owner may have been further than this node is.
-  if (at.is_owned && !at.takes_from && pending_ < kPendingMax / 2) at.takes_from = std::max(at.read, at.examined);
+  if (at.is_owned && !at.takes_from && has_room()) at.takes_from = std::max(at.read, at.examined);
 }
 
 bool DeadLetters::keep(const kafka::Record& record, const BadRecord& bad, Lane& lane) {
-  if (pending_ >= kPendingMax) return false;
+  if (pending_ >= kPendingMax || pending_bytes_ >= kPendingBytesMax) return false;
+  kafka::Message message = dead_letter(options_.dead_topic, options_.topic, record, bad.what);
   ++pending_;
+  pending_bytes_ += message.value ? message.value->size() : 0;
   ++lane.pending;
-  to_send_.push_back({.partition = record.place.partition,
-                      .why = bad.why,
-                      .message = dead_letter(options_.dead_topic, options_.topic, record, bad.what)});
+  to_send_.push_back({.partition = record.place.partition, .why = bad.why, .message = std::move(message)});
   return true;
 }
 
@@ -93,7 +92,7 @@ std::optional<std::uint64_t> DeadLetters::on_assigned(std::uint32_t partition, s
   Lane& at = lane(partition);
   at.is_owned = true;
   at.is_reading = false;
-  at.takes_from = std::nullopt;  // until the reader says where it is
+  at.takes_from = at.left_from = std::nullopt;  // until the reader says where it is
   at.is_examined_known = committed.has_value();
   at.examined = at.committed = committed.value_or(0);
   return std::nullopt;
@@ -118,7 +117,7 @@ void DeadLetters::on_record(const kafka::Record& record) {
   const std::lock_guard lock(mutex_);
   Lane& at = lane(record.place.partition);
   if (!at.is_reading) return;
-  if (record.place.offset < *at.takes_from) {
+  if (record.place.offset >= at.examined && record.place.offset < *at.takes_from) {
     if (const auto bad = examine_(record); bad && !keep(record, *bad, at)) {
       at.is_reading = false;
       group_.rest(options_.topic, record.place.partition);
@@ -138,15 +137,25 @@ void DeadLetters::on_end(kafka::Place next) {
 void DeadLetters::finish_catching_up(kafka::Place next) {
   Lane& at = lane(next.partition);
   at.is_reading = false;
-  at.examined = *at.takes_from;
+  be_up_to_date(at);
   group_.rest(options_.topic, next.partition);
 }
 
+/// Everything before the point at which the reader took over was looked at; and what the reader found, up to where it
+/// found no room. As if the partition had been taken over there, that is read once more when there is room.
+void DeadLetters::be_up_to_date(Lane& at) {
+  at.examined = at.left_from ? *at.left_from : *at.takes_from;
+  if (std::exchange(at.left_from, std::nullopt)) at.takes_from = std::nullopt;
+}
+
 void DeadLetters::catch_up(std::uint32_t partition, Lane& at) {
-  if (!at.is_owned || at.is_reading || !at.takes_from || pending_ >= kPendingMax / 2) return;
+  if (!at.is_owned || at.is_reading || !at.takes_from || !has_room()) return;
   if (!at.is_examined_known) at.examined = *at.first;
   at.is_examined_known = true;
-  if (at.examined >= *at.takes_from) return;
+  if (at.examined >= *at.takes_from) {
+    if (at.left_from) be_up_to_date(at);
+    return;
+  }
   at.is_reading = true;
   group_.read_from(options_.topic, {partition, at.examined});
 }
@@ -170,7 +179,8 @@ void DeadLetters::on_turn() {
 
 void DeadLetters::send(Letter letter) {
   kafka::Message message = letter.message;
-  producer_.send(std::move(message), [this, letter = std::move(letter)](auto written) mutable {
+  const std::size_t bytes = message.value ? message.value->size() : 0;
+  producer_.send(std::move(message), [this, bytes, letter = std::move(letter)](auto written) mutable {
     const std::lock_guard lock(mutex_);
     if (!written) {
       to_send_.push_back(std::move(letter));  // the next turn tries again
@@ -179,6 +189,7 @@ void DeadLetters::send(Letter letter) {
     counts_.add(letter.why);
     is_stuck_ = false;
     --pending_;
+    pending_bytes_ -= bytes;
     --lane(letter.partition).pending;
     acknowledged_.notify_all();
   });

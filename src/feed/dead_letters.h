@@ -60,8 +60,10 @@ class DeadLetters final : public kafka::PartitionGroup::Worker {
   void on_read(kafka::Place next);
 
  private:
-  /// Letters that wait for the cluster. Past this the records are left for later, and read once more then.
-  static constexpr std::size_t kPendingMax = 1'000;
+  /// Letters that wait for the cluster, and their bytes. Past this the records are left for later, and read once more
+  /// then.
+  static constexpr std::size_t kPendingMax = 10'000;
+  static constexpr std::size_t kPendingBytesMax = 16 << 20;
 
   struct Lane {
     std::optional<std::uint64_t> first;  // where this node's reader began
@@ -71,6 +73,7 @@ class DeadLetters final : public kafka::PartitionGroup::Worker {
     bool is_examined_known = false;           // false: the last owner had come nowhere, so from `first` on
     std::optional<std::uint64_t> takes_from;  // what the reader finds from here on is copied at once
     bool is_reading = false;                  // up to there, the group reads once more
+    std::optional<std::uint64_t> left_from;   // from here on what the reader found had no room, and is left for later
     std::size_t pending = 0;                  // letters that are not acknowledged
     std::uint64_t committed = 0;
   };
@@ -89,11 +92,13 @@ class DeadLetters final : public kafka::PartitionGroup::Worker {
   Lane& lane(std::uint32_t partition);
   /// Where the next owner would have to go on; nothing while letters are pending.
   [[nodiscard]] static std::optional<std::uint64_t> progress(const Lane& lane);
+  [[nodiscard]] bool has_room() const { return pending_ < kPendingMax / 2 && pending_bytes_ < kPendingBytesMax / 2; }
   /// False: no room.
   bool keep(const kafka::Record& record, const BadRecord& bad, Lane& lane);
   void send(Letter letter);
   void catch_up(std::uint32_t partition, Lane& lane);
   void finish_catching_up(kafka::Place next);
+  static void be_up_to_date(Lane& lane);
 
   const Options options_;
   Examine examine_;
@@ -104,6 +109,7 @@ class DeadLetters final : public kafka::PartitionGroup::Worker {
   std::condition_variable acknowledged_;
   std::deque<Lane> lanes_;
   std::size_t pending_ = 0;
+  std::size_t pending_bytes_ = 0;
   bool is_stuck_ = false;        // letters were waited for in vain
   std::vector<Letter> to_send_;  // new ones, and those that failed
   std::chrono::steady_clock::time_point commit_at_{};

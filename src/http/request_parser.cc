@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
+#include <utility>
 
 #include "base/text.h"
 #include "http/query.h"
@@ -23,12 +24,14 @@ std::string_view view(boost::beast::string_view text) {
 /// What is wrong with the bytes of a head, whatever they mean; empty when nothing is. The first `checked` bytes are
 /// known to be right, so a head that comes byte by byte is looked at once.
 std::string_view malformed_head(std::string_view head, std::size_t checked) {
-  for (std::size_t i = checked; i < head.size(); ++i) {
-    const auto c = static_cast<unsigned char>(head[i]);
-    const char before = i == 0 ? '\n' : head[i - 1];
-    if (before == '\r' && c != '\n') return "a CR without LF is in the head; end each line with CRLF";
-    if (c == '\n' && before != '\r') return "a line of the head ends with LF alone; end each line with CRLF";
-    if ((c == ' ' || c == '\t') && before == '\n') {
+  char before = checked == 0 ? '\n' : head[checked - 1];
+  for (const char each : head.substr(checked)) {
+    const auto c = static_cast<unsigned char>(each);
+    const char last = std::exchange(before, each);
+    if (c > ' ' && c != 0x7f && last != '\r') continue;  // nearly all are
+    if (last == '\r' && c != '\n') return "a CR without LF is in the head; end each line with CRLF";
+    if (c == '\n' && last != '\r') return "a line of the head ends with LF alone; end each line with CRLF";
+    if ((c == ' ' || c == '\t') && last == '\n') {
       return "a line of the head begins with a blank; folded lines are obsolete, write each field in one line";
     }
     if ((c < 0x20 && c != '\t' && c != '\r' && c != '\n') || c == 0x7f) {

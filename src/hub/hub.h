@@ -230,7 +230,7 @@ class Hub {
   void catch_up_own_position(Stream& stream);
   void find_losses_in_log(Stream& stream);
   Ref<Event> gap_in_log(Stream& stream, std::string_view requested, std::chrono::milliseconds retry);
-  void tell_gap_in_log(Stream& stream, FlushList& to_flush);
+  void tell_gap_in_log(Stream& stream, const LogPosition& had, FlushList& to_flush);
   void forget_history(std::uint32_t partition, std::uint64_t first);  // takes the locks itself
   /// Calls `visit(stream, to_flush)` for every stream, under the lock of its stripe; the stream may leave.
   template <class Visit>

@@ -171,8 +171,8 @@ FlushList Hub::visit_streams(Visit visit) {
 }
 
 /// Queues a gap in the middle of a stream.
-void Hub::tell_gap_in_log(Stream& stream, FlushList& to_flush) {
-  const std::string requested = log_->format(log_position_of(stream));
+void Hub::tell_gap_in_log(Stream& stream, const LogPosition& had, FlushList& to_flush) {
+  const std::string requested = log_->format(had);
   const bool was_live = stream.phase_ == Stream::Phase::kLive;
   const Seq position = stream.position_;
   Ref<Event> block = gap_in_log(stream, requested, std::chrono::milliseconds{0});
@@ -206,21 +206,23 @@ FlushList Hub::begin_partition(const Log::Begin& begin) {
     // Without a position of its own it wants all that is kept; that includes what came since the node's start.
     if (stream.own_ && stream.own_->began_live) stream.own_->at.raise(begin.partition, begin.live_from);
     const std::uint64_t next = stream.own_ ? stream.own_->at.next(begin.partition) : begin.live_from;
-    if (next < begin.first) tell_gap_in_log(stream, to_flush);
+    if (next < begin.first) tell_gap_in_log(stream, log_position_of(stream), to_flush);
   });
 }
 
 FlushList Hub::lose_records(std::uint32_t partition, std::uint64_t first) {
-  const bool is_rewound = first < log_->position().next(partition);
+  const LogPosition before = log_->position();
+  const bool is_rewound = first < before.next(partition);
   log_->lose(partition, first);
   if (is_rewound) forget_history(partition, first);
   return visit_streams([&](Stream& stream, FlushList& to_flush) {
+    const LogPosition had = stream.own_ ? stream.own_->at : before;
     if (is_rewound) {
       if (stream.own_) stream.own_->at.set(partition, first);
     } else if (stream.own_ && stream.own_->at.next(partition) >= first) {
       return;
     }
-    tell_gap_in_log(stream, to_flush);
+    tell_gap_in_log(stream, had, to_flush);
   });
 }
 
@@ -244,8 +246,9 @@ void Hub::forget_history(std::uint32_t partition, std::uint64_t first) {
 FlushList Hub::confirm_end(std::uint32_t partition, std::uint64_t end) {
   return visit_streams([&](Stream& stream, FlushList& to_flush) {
     if (!stream.own_ || stream.own_->at.next(partition) <= end) return;
+    const LogPosition had = stream.own_->at;
     stream.own_->at.set(partition, end);
-    tell_gap_in_log(stream, to_flush);
+    tell_gap_in_log(stream, had, to_flush);
   });
 }
 

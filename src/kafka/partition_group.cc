@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kLeavePatience{3'000};
 /// A commit that has to be done before the partitions are given back.
 constexpr int kCommitMs = 1'000;
 /// Between two looks at which topics and partitions there are; librdkafka's own pause is minutes.
-constexpr const char* kLookMs = "5000";
+constexpr const char* kLookMs = "2000";
 /// Records between two turns of the workers.
 constexpr int kRecordsPerTurn = 256;
 

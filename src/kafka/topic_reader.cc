@@ -1,6 +1,10 @@
 #include "kafka/topic_reader.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <array>
+#include <span>
 
 #include "kafka/impl/scout.h"
 
@@ -11,6 +15,9 @@ using std::chrono::milliseconds;
 
 /// Records taken from librdkafka with one call.
 constexpr std::size_t kBatchRecords = 512;
+/// What may wait to be handed over, in all and at least of each partition.
+constexpr std::uint32_t kQueuedKib = 96 << 10;
+constexpr std::uint32_t kQueuedKibMin = 1 << 10;
 /// How long the reader waits for a record before it looks round.
 constexpr int kWaitMs = 100;
 
@@ -21,18 +28,8 @@ class TopicReader::Inside final : private Scout::Client {
   Inside(const Config& config, Options options, Listener& listener)
       : context_{config, this},
         listener_(listener),
-        client_(make_client(RD_KAFKA_CONSUMER, make_conf(context_,
-                                                         {// What waits to be handed over, for each partition.
-                                                          {"queued.max.messages.kbytes", "4096"},
-                                                          {"fetch.error.backoff.ms", "100"},
-                                                          {"allow.auto.create.topics", "false"}},
-                                                         {{"enable.auto.commit", "false"},
-                                                          {"enable.auto.offset.store", "false"},
-                                                          {"enable.partition.eof", "true"},
-                                                          {"auto.offset.reset", "error"}}))),
-        topic_(rd_kafka_topic_new(client_.get(), options.topic.c_str(), nullptr)),
-        queue_(rd_kafka_queue_new(client_.get())),
-        scout_(client_.get(), topic_.get(), std::move(options), *this) {}
+        topic_name_(options.topic),
+        scout_(context_, std::move(options), *this) {}
 
   void start() {
     reader_ = std::thread([this] { read(); });
@@ -43,7 +40,6 @@ class TopicReader::Inside final : private Scout::Client {
     scout_.stop();
     stopping_ = true;
     if (!reader_.joinable()) return;
-    rd_kafka_queue_yield(queue_.get());
     reader_.join();
     for (std::uint32_t i = 0; i < lanes_.size(); ++i) {
       if (lanes_[i].is_started) rd_kafka_consume_stop(topic_.get(), static_cast<std::int32_t>(i));
@@ -59,8 +55,7 @@ class TopicReader::Inside final : private Scout::Client {
       if (!lanes_[i].is_started) continue;
       std::int64_t low = 0;
       std::int64_t high = 0;
-      rd_kafka_get_watermark_offsets(client_.get(), rd_kafka_topic_name(topic_.get()), static_cast<std::int32_t>(i),
-                                     &low, &high);
+      rd_kafka_get_watermark_offsets(client_.get(), topic_name_.c_str(), static_cast<std::int32_t>(i), &low, &high);
       const std::uint64_t next = lanes_[i].next;
       const std::uint64_t end = std::max(lanes_[i].end, high > 0 ? static_cast<std::uint64_t>(high) : 0);
       result.push_back({.partition = i, .records = end > next ? end - next : 0});
@@ -82,7 +77,7 @@ class TopicReader::Inside final : private Scout::Client {
     std::chrono::steady_clock::time_point pause_at{};
     while (!stopping_) {
       run_tasks();
-      ssize_t count = rd_kafka_consume_batch_queue(queue_.get(), 0, batch.data(), batch.size());
+      ssize_t count = take_batch(0, batch);
       const auto now = std::chrono::steady_clock::now();
       if (count <= 0 || now >= pause_at) {
         listener_.on_pause();
@@ -90,10 +85,17 @@ class TopicReader::Inside final : private Scout::Client {
       }
       if (count <= 0) {
         // One record ends the wait; more would be waited for until the time is up.
-        count = rd_kafka_consume_batch_queue(queue_.get(), kWaitMs, batch.data(), 1);
+        count = take_batch(kWaitMs, std::span(batch).first(1));
       }
       for (ssize_t i = 0; i < count; ++i) take(MessageHandle(batch[static_cast<std::size_t>(i)]));
     }
+  }
+
+  ssize_t take_batch(int wait_ms, std::span<rd_kafka_message_t*> batch) {
+    if (queue_ != nullptr) return rd_kafka_consume_batch_queue(queue_.get(), wait_ms, batch.data(), batch.size());
+    std::unique_lock lock(tasks_mutex_);
+    has_tasks_.wait_for(lock, milliseconds(wait_ms), [this] { return !tasks_.empty() || stopping_; });
+    return 0;
   }
 
   void run_tasks() {
@@ -148,7 +150,7 @@ class TopicReader::Inside final : private Scout::Client {
   void post(Scout::Task task) override {
     const std::lock_guard lock(tasks_mutex_);
     tasks_.push_back(std::move(task));
-    rd_kafka_queue_yield(queue_.get());
+    has_tasks_.notify_one();
   }
   void on_status(const Status& status) override { listener_.on_status(status); }
 
@@ -156,6 +158,22 @@ class TopicReader::Inside final : private Scout::Client {
 
   void on_topic(const std::string& name) override { listener_.on_topic(name); }
   void on_all_begun() override { listener_.on_all_begun(); }
+  void on_partitions(std::uint32_t count) override {
+    // librdkafka bounds each partition by itself, and looks only once a second whether one that was full has room
+    // again: so all together get what keeps the reader busy for a second.
+    const std::string kib = fmt::format("{}", std::max(kQueuedKib / count, kQueuedKibMin));
+    client_ = make_client(RD_KAFKA_CONSUMER, make_conf(context_,
+                                                       {{"queued.max.messages.kbytes", kib.c_str()},
+                                                        {"queued.min.messages", "1000000"},
+                                                        {"fetch.error.backoff.ms", "100"},
+                                                        {"allow.auto.create.topics", "false"}},
+                                                       {{"enable.auto.commit", "false"},
+                                                        {"enable.auto.offset.store", "false"},
+                                                        {"enable.partition.eof", "true"},
+                                                        {"auto.offset.reset", "error"}}));
+    topic_ = Topic(rd_kafka_topic_new(client_.get(), topic_name_.c_str(), nullptr));
+    queue_ = Queue(rd_kafka_queue_new(client_.get()));
+  }
   void on_end(Place end) override { listener_.on_end(end); }
 
   void on_beginning(const Beginning& beginning, std::uint64_t end) override {
@@ -188,13 +206,15 @@ class TopicReader::Inside final : private Scout::Client {
 
   Context context_;
   Listener& listener_;
-  const Handle client_;
-  const Topic topic_;
-  const Queue queue_;
+  const std::string topic_name_;
+  Handle client_;  // these three once the partitions are known
+  Topic topic_;
+  Queue queue_;
   Scout scout_;
   std::thread reader_;
   std::atomic<bool> stopping_{false};
   std::mutex tasks_mutex_;
+  std::condition_variable has_tasks_;
   std::vector<Scout::Task> tasks_;
   mutable std::mutex lanes_mutex_;
   std::vector<Lane> lanes_;  // changed by the reader alone

@@ -40,7 +40,7 @@ class TopicReader {
 
   struct Status {
     bool is_reachable = false;               // some broker answers, and the topic is there
-    std::string reason;                      // why not
+    std::string reason;                      // why not; or what is amiss all the same
     std::uint32_t partitions = 0;            // 0 until they are known
     std::vector<std::uint32_t> unread = {};  // those without a leader, or not read yet up to where the reader began
   };

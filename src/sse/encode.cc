@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace rillgate::sse {
 namespace {
 
@@ -15,11 +17,18 @@ char* put(char* out, std::string_view bytes) {
 /// Calls `line` for each line of `data`: one more than there are line breaks.
 template <class Line>
 void for_each_line(std::string_view data, Line line) {
+  // Two searches for a byte each are several times as fast as one for either of two. Each goes on from where it found
+  // the last one, so that text of one kind only is not searched to its end for the other at every line.
+  std::size_t feed = data.find('\n');
+  std::size_t carriage = data.find('\r');
+  std::size_t begin = 0;
   while (true) {
-    const std::size_t end = data.find_first_of("\r\n");
-    line(data.substr(0, end));
+    const std::size_t end = std::min(feed, carriage);
+    line(data.substr(begin, end - begin));
     if (end == std::string_view::npos) return;
-    data.remove_prefix(data.substr(end, 2) == "\r\n" ? end + 2 : end + 1);
+    begin = end + (carriage == end && feed == end + 1 ? 2 : 1);
+    if (feed < begin) feed = data.find('\n', begin);
+    if (carriage < begin) carriage = data.find('\r', begin);
   }
 }
 

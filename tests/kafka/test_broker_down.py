@@ -8,6 +8,7 @@ import pytest
 from harness.kafka import Kafka
 from harness.outages import (
     ANSWERED_WITHIN,
+    DRAINED_WITHIN,
     assert_each_202_once_and_each_503_at_most_once,
     publish_when_it_is_taken,
     wait_for_more,
@@ -24,7 +25,7 @@ def kafka(private_broker):
 
 
 @pytest.fixture
-def start_node(start_server, private_broker, topic):
+def start_node(private_broker, start_server, topic):
     def start(settings=None, **options):
         return start_server(node_settings([private_broker], topic, settings), **options)
 
@@ -84,12 +85,17 @@ def test_topics_are_made_as_soon_as_a_broker_that_was_away_is_there(start_node, 
     assert {topic, f"{topic}.dead"} <= kafka.topics()
 
 
-def test_a_node_can_be_stopped_while_the_broker_is_away(start_node, private_broker):
+@pytest.mark.parametrize("is_noticed", [True, False])
+def test_a_node_can_be_stopped_while_the_broker_is_away(start_node, private_broker, topic, kafka, is_noticed):
+    kafka.create_topic(topic, 12)
     node = start_node({"drain.period": "1s"})
     stream = opened(node, "a")
+    publish(node, "a", "x")
+    assert stream.next_event().data == "x"
     private_broker.stop(signal.SIGKILL)
-    wait_until_not_ready(node)
-    assert node.stop() == 0
+    if is_noticed:
+        wait_until_not_ready(node)
+    assert node.stop(within=1 + DRAINED_WITHIN) == 0
     assert [event.type for event in stream.rest()] == ["stream-close"]
 
 

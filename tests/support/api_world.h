@@ -40,8 +40,8 @@ class ApiWorld {
                  .web = {},
                  .crowded = [] { return false; }} {
     services.owners.push_back(std::make_unique<api::StreamOwner>(reactor, 0));
-    services.report_watch = std::make_unique<api::ReportWatch>(services.v4.hub, services.owners, *services.store,
-                                                               settings.reports.recheck);
+    services.report_watch =
+        std::make_unique<api::ReportWatch>(services.v4.hub, services.owners, *services.store, settings.reports.recheck);
     services.reports = std::make_unique<reports::ReportService>(*services.store, *services.report_watch);
     readiness.up("store");
     api = std::make_unique<api::Api>(services, api::Surface::kBoth);

@@ -41,7 +41,7 @@ ConnectionContext::ConnectionContext(io::Reactor& its_reactor, Handler& its_hand
 
 void ConnectionContext::make_request_id(std::string& id) {
   id = request_id_prefix_;
-  fmt::format_to(std::back_inserter(id), "{:x}", ++request_ids_);
+  append_decimal(id, ++request_ids_);
 }
 
 std::string_view ConnectionContext::date() {
@@ -174,12 +174,16 @@ std::string_view Server::Connection::request_id() {
 }
 
 void Server::Connection::append_head(const Response& response, bool with_length) {
-  fmt::format_to(std::back_inserter(output_), "HTTP/1.1 {} {}\r\nDate: {}\r\nX-Request-Id: {}\r\n", response.status,
-                 reason_phrase(response.status), context_.date(), parser_.request().request_id);
+  output_ += "HTTP/1.1 ";
+  append_decimal(output_, static_cast<std::uint64_t>(response.status));
+  output_.append(" ").append(reason_phrase(response.status)).append("\r\nDate: ").append(context_.date());
+  output_.append("\r\nX-Request-Id: ").append(parser_.request().request_id).append("\r\n");
   if (!response.content_type.empty()) output_.append("Content-Type: ").append(response.content_type).append("\r\n");
   output_ += response.fields;
   if (with_length && response.status != 204 && response.status != 304) {
-    fmt::format_to(std::back_inserter(output_), "Content-Length: {}\r\n", response.body.size());
+    output_ += "Content-Length: ";
+    append_decimal(output_, response.body.size());
+    output_ += "\r\n";
   }
 }
 

@@ -28,6 +28,8 @@ class Scout {
     virtual void post(Task task) = 0;
     virtual void on_status(const TopicReader::Status& status) = 0;
     virtual void on_topic(const std::string& name) = 0;
+    /// Before the first beginning.
+    virtual void on_partitions(std::uint32_t count) = 0;
     /// `end`: where the partition ends by now.
     virtual void on_beginning(const Beginning& beginning, std::uint64_t end) = 0;
     virtual void on_all_begun() = 0;
@@ -38,7 +40,8 @@ class Scout {
     ~Client() = default;
   };
 
-  Scout(rd_kafka_t* kafka, rd_kafka_topic_t* topic, TopicReader::Options options, Client& client);
+  /// It has connections of its own: on the reader's, an answer would wait behind each fetch that waits for records.
+  Scout(Context& context, TopicReader::Options options, Client& client);
   ~Scout() { stop(); }
 
   void start();
@@ -66,8 +69,10 @@ class Scout {
   [[nodiscard]] std::optional<std::uint64_t> next_of(Place lost);
   /// Whether the topic is there now.
   bool create(const std::string& topic);
+  void create_missing();
   void tell_status();
   void set_unreachable(std::string reason);
+  void set_reachable(std::string complaint);
 
   struct Ends {
     std::uint64_t low;
@@ -75,11 +80,13 @@ class Scout {
   };
   [[nodiscard]] std::optional<Ends> ends_of(std::uint32_t partition);
   /// The first offset that is not older than `time`, or the partition's end.
-  [[nodiscard]] std::optional<std::uint64_t> offset_at(std::uint32_t partition, SystemTime time, const Ends& ends);
+  [[nodiscard]] std::optional<std::uint64_t> offset_since(std::uint32_t partition, SystemTime time, const Ends& ends);
+  /// The same as the cluster answers it: -1 when there is none. `time` in ms, or RD_KAFKA_OFFSET_BEGINNING or _END.
+  [[nodiscard]] std::optional<std::int64_t> offset_at(std::uint32_t partition, std::int64_t time);
 
-  rd_kafka_t* const kafka_;
-  rd_kafka_topic_t* const topic_;
+  const Handle kafka_;
   const TopicReader::Options options_;
+  const Topic topic_;
   Client& client_;
   const SystemTime began_;
 
@@ -90,6 +97,7 @@ class Scout {
   bool all_begun_ = false;
   std::vector<std::string> to_create_;
   bool is_reachable_ = false;
+  std::string refusal_;  // why the last topic could not be made
   std::string reason_ = "the cluster has not answered yet";
 
   std::thread thread_;

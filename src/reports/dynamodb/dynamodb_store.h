@@ -16,6 +16,7 @@
 //   report_events  U/key/HEX                      0                   an idempotency key; expires after 24 hours
 //   report_events  source/TOPIC/PARTITION/OFFSET  0                   a record that was applied; never expires
 //   report_events  store                          0                   the store's id, and the version of this layout
+//   both           probe                          probe / 0           what probe() writes, to see that it can
 //
 // Events and history are two items of one fact because they are read in two orders and only one of them may expire; the
 // history of a report has a partition of its own. All changes of a user go through the tip, whose condition is what

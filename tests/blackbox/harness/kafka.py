@@ -1,6 +1,7 @@
 """The tests' own side of Kafka: topics made and changed, records written and read, by another client than the server's
 build of librdkafka."""
 
+import contextlib
 from dataclasses import dataclass, field
 
 from confluent_kafka import (
@@ -8,6 +9,7 @@ from confluent_kafka import (
     Consumer,
     ConsumerGroupTopicPartitions,
     KafkaError,
+    KafkaException,
     Producer,
     TopicPartition,
 )
@@ -54,21 +56,31 @@ class Kafka:
     # Topics
 
     def topics(self):
-        return set(self._admin.list_topics(timeout=PATIENCE).topics)
+        return set(self._metadata().topics)
 
     def leaders(self, topic):
         """The broker that leads each partition, -1 where none does."""
-        partitions = self._admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
+        partitions = self._metadata(topic).topics[topic].partitions
         return {number: partition.leader for number, partition in partitions.items()}
 
     def replicas_in_sync(self, topic):
-        partitions = self._admin.list_topics(topic, timeout=PATIENCE).topics[topic].partitions
+        partitions = self._metadata(topic).topics[topic].partitions
         return [len(partition.isrs) for partition in partitions.values()]
+
+    def _metadata(self, topic=None):
+        """As the first broker that can be asked has it."""
+        return wait_until(lambda: _asked(lambda: self._admin.list_topics(topic, timeout=5)), "a broker to answer")
 
     def create_topic(self, topic, partitions=1, replication=-1, **config):
         config = {name.replace("_", "."): str(value) for name, value in config.items()}
         made = NewTopic(topic, partitions, replication, config=config)
-        self._admin.create_topics([made])[topic].result(PATIENCE)
+
+        def is_made():
+            _asked(lambda: self._admin.create_topics([made])[topic].result(PATIENCE))
+            return topic in self.topics()
+
+        assert topic not in self.topics()
+        wait_until(is_made, f"{topic} to be made")
         self._wait_for_leaders(topic, partitions)
 
     def add_partitions(self, topic, total):
@@ -183,6 +195,12 @@ class Kafka:
             f"{count} records in {topic}",
             within,
         )
+
+
+def _asked(question):
+    """The answer, or nothing: for questions to brokers that come and go, which are asked until they are answered."""
+    with contextlib.suppress(KafkaException):
+        return question()
 
 
 def _record(message):

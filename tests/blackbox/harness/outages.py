@@ -9,6 +9,7 @@ from .waiting import wait_until
 from .wire import Closed
 
 ANSWERED_WITHIN = 10  # seconds, that a post gets its 503
+DRAINED_WITHIN = 15  # seconds, that a stopped node takes beside drain.delay and drain.period
 LONG = 60  # seconds; Java processes come and go beside the rest of the machine's work
 
 

@@ -63,5 +63,13 @@ TEST(ControlBlock, HasItsTypeAndWhatIsGivenAndAlwaysData) {
             "event: stream-gap\nid: e-3\ndata: {}\n\n");
 }
 
+TEST(Body, ManyLineBreaksOfOneKindAreReadInOnePass) {
+  // Were the rest searched for the other kind at every line, this would take many minutes.
+  constexpr std::size_t kLines = 8 << 20;
+  for (const std::string& lines : {std::string(kLines, '\r'), std::string(kLines, '\n')}) {
+    EXPECT_EQ(body_size({.type = "", .data = lines}), (kLines + 1) * std::string_view("data:\n").size() + 1);
+  }
+}
+
 }  // namespace
 }  // namespace rillgate::sse
