@@ -11,7 +11,9 @@ from harness.event_stream import Comment
 from harness.reports import ReportUser, told
 from harness.stores import dynamodb_settings
 from harness.waiting import wait_until
+from harness.worker import update
 
+STOPS_WITHIN = 15  # seconds, beside the two settings of a drain
 ROUND = ["queued", "processing", "failed", "pending"]
 # DynamoDB Local commits a transaction a moment after its answer, so a kill would take back what was answered; in good
 # order it keeps all. Frozen, it takes connections and does not answer, as behind a network that swallows packets.
@@ -109,14 +111,25 @@ def test_a_partition_goes_on_past_a_refused_update_when_the_store_is_back(nodes,
     assert set(worker.letters()) == {places[1]}
 
 
-def test_a_node_stops_in_time_while_its_updates_wait_and_the_other_applies_them(nodes, private_dynamodb):
-    worker, (here, there) = nodes
-    users = [ReportUser(there) for _ in range(6)]
+def test_a_node_stops_in_time_while_updates_wait_in_many_partitions_and_the_next_applies_them(
+    private_dynamodb, start_node, make_worker
+):
+    worker, store = make_worker(24), dynamodb_settings(private_dynamodb)
+    node = start_node(worker, store)
+    users = [ReportUser(node) for _ in range(24)]
     reports = [user.create()["reportId"] for user in users]
-    with away(private_dynamodb, FROZEN):
-        for user, report in zip(users, reports, strict=True):
-            worker.ask(user, report, *ROUND)
-        assert here.stop() == 0
+    for status in ROUND:
+        for partition, (user, report) in enumerate(zip(users, reports, strict=True)):
+            if (status, partition) == (ROUND[1], 0):
+                worker.wait_until_settled()  # all partitions are this node's
+                private_dynamodb.process.send_signal(FROZEN)
+            worker.kafka.send(worker.updates, update(user, report, status), partition=partition)
+    try:
+        wait_until(lambda: node.get("/readyz").status == 503, "the node to notice")
+        assert node.stop(within=STOPS_WITHIN) == 0
+    finally:
+        private_dynamodb.process.send_signal(signal.SIGCONT)
+    node.start()
     worker.wait_until_settled(60)
     for user, report in zip(users, reports, strict=True):
         assert [entry["to"] for entry in user.history(report)] == ["pending", *ROUND]

@@ -18,7 +18,7 @@ def test_a_node_that_made_the_topics_takes_updates_from_them(start_node, make_wo
     for _ in range(3):
         worker = make_worker(partitions=None)
         node = start_node(worker, store_settings("memory"))
-        assert {worker.updates, worker.dead, worker.events} <= kafka.topics()
+        wait_until(lambda: {worker.updates, worker.dead, worker.events} <= kafka.topics(), "the topics to be made")
         user = ReportUser(node)
         report = user.create()["reportId"]
         worker.ask(user, report, "queued")
