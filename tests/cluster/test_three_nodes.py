@@ -281,7 +281,7 @@ def run_through_kills(start_nodes, seed, is_enough):
 
 @pytest.mark.timeout(300)
 def test_watchers_see_each_walk_once_while_nodes_are_killed(start_nodes, seed):
-    run_through_kills(start_nodes, seed, lambda kills: kills == 4)
+    run_through_kills(start_nodes, seed, lambda kills: kills == 3)
 
 
 @pytest.mark.prove

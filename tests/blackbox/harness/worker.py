@@ -1,6 +1,9 @@
 """Workers of V4: they ask for changes of reports by Kafka, and see there what becomes of them."""
 
+import contextlib
 import json
+
+from confluent_kafka import KafkaException
 
 from .waiting import PATIENCE, wait_until
 
@@ -41,8 +44,10 @@ class Worker:
 
     def is_settled(self):
         """Whether each update was applied, skipped or set aside, and the group will not hear of it again."""
-        committed = self.kafka.committed(self.group, self.updates)
-        return all(committed.get(partition, 0) == end for partition, end in self.kafka.ends(self.updates).items())
+        with contextlib.suppress(KafkaException):  # a broker that has just come back does not know of all it has
+            committed = self.kafka.committed(self.group, self.updates)
+            return all(committed.get(partition, 0) == end for partition, end in self.kafka.ends(self.updates).items())
+        return False
 
     def wait_until_settled(self, within=PATIENCE):
         wait_until(self.is_settled, "all updates to be settled", within)
