@@ -37,6 +37,14 @@ void metrics(Services& services, http::Exchange& exchange) {
   exchange.respond({.content_type = ops::MetricsPage::kContentType, .body = services.metrics.render()});
 }
 
+prometheus::MetricFamily lag_family(const std::string& topic, const std::vector<kafka::TopicReader::Lag>& lags) {
+  std::vector<ops::Sample> samples;
+  for (const auto& [partition, records] : lags) {
+    samples.push_back({number(records), {{"topic", topic}, {"partition", std::to_string(partition)}}});
+  }
+  return ops::gauge_family("rillgate_kafka_lag", "Records of a partition that are not read yet.", std::move(samples));
+}
+
 void add_metrics(Services& services, const std::function<std::uint64_t()>& connections) {
   services.metrics.add(ops::collect_process);
   services.metrics.add([&services, connections](ops::Families& families) {
@@ -74,23 +82,18 @@ void add_metrics(Services& services, const std::function<std::uint64_t()>& conne
     families.push_back(ops::counter_family("rillgate_stream_gaps_total", "Gaps told to streams.", std::move(gaps)));
     families.push_back(
         ops::counter_family("rillgate_stream_ends_total", "Streams that ended, by reason.", std::move(ends)));
-    std::vector<ops::Sample> dead, lag;
+    std::vector<ops::Sample> dead;
     for (std::size_t i = 0; i < feed::kUnreadables; ++i) {
       const auto why = static_cast<feed::Unreadable>(i);
       if (const std::uint64_t count = services.dead_letters.of(why)) {
         dead.push_back({number(count), {{"reason", std::string(feed::label(why))}}});
       }
     }
-    for (const auto& feed : services.topic_feeds) {
-      for (const auto& [partition, records] : feed->lag()) {
-        lag.push_back({number(records), {{"topic", feed->topic()}, {"partition", std::to_string(partition)}}});
-      }
-    }
+    families.push_back(lag_family({}, {}));  // its name is there without Kafka, too
+    for (const auto& feed : services.topic_feeds) families.push_back(lag_family(feed->topic(), feed->lag()));
     families.push_back(ops::counter_family("rillgate_dead_letters_total",
                                            "Unreadable records copied to a dead-letter topic, by reason.",
                                            std::move(dead)));
-    families.push_back(
-        ops::gauge_family("rillgate_kafka_lag", "Records of a partition that are not read yet.", std::move(lag)));
     families.push_back(ops::duration_family("rillgate_store_seconds", "Time of an operation on the report store.",
                                             {{services.store_seconds.snapshot()}}));
     families.push_back(

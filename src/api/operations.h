@@ -13,6 +13,10 @@ void readiness(Services& services, http::Exchange& exchange);
 /// GET /metrics: Prometheus text.
 void metrics(Services& services, http::Exchange& exchange);
 
+/// How far the reader of a topic is behind.
+[[nodiscard]] prometheus::MetricFamily lag_family(const std::string& topic,
+                                                  const std::vector<kafka::TopicReader::Lag>& lags);
+
 /// Adds what hubs and servers count to the page.
 void add_metrics(Services& services, const std::function<std::uint64_t()>& connections);
 

@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/text.h"
+#include "api/operations.h"
 
 namespace rillgate::app {
 namespace {
@@ -112,6 +112,8 @@ reports::ReportListener& KafkaFeeds::tell_reports(reports::ReportListener& watch
     options.creates = {kafka.v4_updates_topic, kafka.v4_updates_topic + kafka.dead_letter_suffix};
   }
   news_ = std::make_unique<feed::ReportNews>(config_, std::move(options), watchers, store, producer_);
+  services_.metrics.add(
+      [this](ops::Families& families) { families.push_back(api::lag_family(news_->topic(), news_->lag())); });
   return *news_;
 }
 
