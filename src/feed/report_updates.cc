@@ -73,7 +73,8 @@ std::optional<std::uint64_t> ReportUpdates::on_revoked(std::uint32_t partition) 
   std::unique_lock lock(mutex_);
   Lane& lane = lanes_[partition];
   lane.is_owned = false;  // nothing new is begun
-  settled_.wait_for(lock, kPatience, [&] { return is_quiet(lane); });
+  // One wait in vain is enough: the store does not answer.
+  if (!is_stuck_) is_stuck_ = !settled_.wait_for(lock, kPatience, [&] { return is_quiet(lane); });
   settle_front(lane);
   const std::uint64_t done = lane.items.empty() ? lane.next : lane.items.front().offset;
   const std::uint64_t ownership = lane.ownership;
@@ -192,6 +193,7 @@ void ReportUpdates::on_changed(const Ticket& ticket,
     } else {
       refuse(ticket.partition, *item, {Unreadable::kRefusedUpdate, reports::describe(result.error())});
     }
+    is_stuck_ = false;
     work = plan(ticket.partition, lane);
     settled_.notify_all();
   }

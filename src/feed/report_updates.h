@@ -104,6 +104,7 @@ class ReportUpdates final : public kafka::PartitionGroup::Worker {
   std::mutex mutex_;
   std::condition_variable settled_;
   std::map<std::uint32_t, Lane> lanes_;
+  bool is_stuck_ = false;  // what was under way was waited for in vain
 };
 
 }  // namespace rillgate::feed

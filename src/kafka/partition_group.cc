@@ -31,17 +31,19 @@ struct DestroyedUnclosed {
 class PartitionGroup::Inside {
  public:
   Inside(const Config& config, const std::string& name) : context_{config, this} {
-    Conf conf = make_conf(context_,
-                          {{"session.timeout.ms", "6000"},
-                           {"heartbeat.interval.ms", "1000"},
-                           {"topic.metadata.refresh.interval.ms", kLookMs},
-                           {"queued.max.messages.kbytes", "16384"},
-                           {"partition.assignment.strategy", "roundrobin"}},
-                          {{"group.id", name.c_str()},
-                           {"enable.auto.commit", "false"},
-                           {"enable.auto.offset.store", "false"},
-                           {"enable.partition.eof", "true"},
-                           {"auto.offset.reset", "earliest"}});
+    Conf conf =
+        make_conf(context_,
+                  {{"session.timeout.ms", "6000"},
+                   {"heartbeat.interval.ms", "1000"},
+                   {"max.poll.interval.ms", "20000"},  // so long a change of the group waits for one that died in it
+                   {"topic.metadata.refresh.interval.ms", kLookMs},
+                   {"queued.max.messages.kbytes", "16384"},
+                   {"partition.assignment.strategy", "roundrobin"}},
+                  {{"group.id", name.c_str()},
+                   {"enable.auto.commit", "false"},
+                   {"enable.auto.offset.store", "false"},
+                   {"enable.partition.eof", "true"},
+                   {"auto.offset.reset", "earliest"}});
     rd_kafka_conf_set_rebalance_cb(conf.get(), [](rd_kafka_t* client, rd_kafka_resp_err_t what,
                                                   rd_kafka_topic_partition_list_t* list, void* opaque) {
       auto& inside = *static_cast<Inside*>(static_cast<Context*>(opaque)->owner);

@@ -180,6 +180,8 @@ def read_through_kills(nodes, kafka, topic, seed, kills):
     finally:
         producer.stop()
     client.read_up(sum(producer.written))
+    for each in nodes:
+        each.wait_until_up("/healthz")  # one that is only just starting could not be ended in good order
     return client.data, producer.written
 
 

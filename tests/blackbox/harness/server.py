@@ -135,8 +135,11 @@ class Server(Origin):
     def start(self, path="/readyz"):
         """Starts the process and waits until it is ready, or, by /healthz, until it answers at all."""
         self.spawn()
-        wait_until(lambda: self._says_ok(path), f"the server to answer {path} with 200")
+        self.wait_until_up(path)
         return self
+
+    def wait_until_up(self, path="/readyz"):
+        wait_until(lambda: self._says_ok(path), f"the server to answer {path} with 200")
 
     def _limit_descriptors(self):
         resource.setrlimit(resource.RLIMIT_NOFILE, (self._descriptors, self._descriptors))
