@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::string_view kPrefix = "prefix";
 constexpr std::string_view kKey = "key";
-constexpr std::string_view kValue = "value";
 constexpr const char* kTypeHeader = "event";
 
 bool is_pointer(std::string_view text) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <atomic>
 #include <mutex>
 #include <shared_mutex>
@@ -44,6 +45,13 @@ Headers headers_of(const Message& message) {
   return headers;
 }
 
+using Bytes = decltype(rd_kafka_vu_t::u.mem);
+
+Bytes bytes_of(const std::optional<std::string>& text) {
+  if (!text) return {.ptr = nullptr, .size = 0};
+  return {.ptr = const_cast<char*>(text->data()), .size = text->size()};
+}
+
 }  // namespace
 
 class Producer::Inside {
@@ -74,15 +82,17 @@ class Producer::Inside {
     const std::shared_lock lock(mutex_);
     if (is_closed_) return "the producer is closed";
     Headers headers = headers_of(message);
-    const auto data = [](const std::optional<std::string>& text) {
-      return text ? const_cast<char*>(text->data()) : nullptr;
-    };
-    const auto size = [](const std::optional<std::string>& text) { return text ? text->size() : 0; };
-    const rd_kafka_resp_err_t error = rd_kafka_producev(
-        client_.get(), RD_KAFKA_V_TOPIC(message.topic.c_str()), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_KEY(data(message.key), size(message.key)),
-        RD_KAFKA_V_VALUE(data(message.value), size(message.value)), RD_KAFKA_V_HEADERS(headers.get()),
-        RD_KAFKA_V_OPAQUE(pending.get()), RD_KAFKA_V_END);
+    std::array<rd_kafka_vu_t, 6> parts{};
+    parts[0] = {.vtype = RD_KAFKA_VTYPE_TOPIC, .u = {.cstr = message.topic.c_str()}};
+    parts[1] = {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u = {.i = RD_KAFKA_MSG_F_COPY}};
+    parts[2] = {.vtype = RD_KAFKA_VTYPE_KEY, .u = {.mem = bytes_of(message.key)}};
+    parts[3] = {.vtype = RD_KAFKA_VTYPE_VALUE, .u = {.mem = bytes_of(message.value)}};
+    parts[4] = {.vtype = RD_KAFKA_VTYPE_OPAQUE, .u = {.ptr = pending.get()}};
+    parts[5] = {.vtype = RD_KAFKA_VTYPE_HEADERS, .u = {.headers = headers.get()}};
+    const std::unique_ptr<rd_kafka_error_t, Freed<rd_kafka_error_destroy>> failure(
+        rd_kafka_produceva(client_.get(), parts.data(), headers == nullptr ? parts.size() - 1 : parts.size()));
+    const rd_kafka_resp_err_t error =
+        failure == nullptr ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_error_code(failure.get());
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
       static_cast<void>(headers.release());
       static_cast<void>(pending.release());

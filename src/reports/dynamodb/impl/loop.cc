@@ -31,7 +31,7 @@ HeaderList header_list(const std::vector<std::string>& headers) {
 /// A handle of libcurl's with what it points to; used again and again.
 struct Loop::Transfer {
   struct Cleanup {
-    void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+    void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
   };
   std::unique_ptr<CURL, Cleanup> easy{curl_easy_init()};
   HeaderList headers;
