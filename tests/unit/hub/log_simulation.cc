@@ -6,11 +6,10 @@
 #include <array>
 #include <charconv>
 #include <memory>
-#include <random>
-#include <stdexcept>
 #include <vector>
 
 #include "hub/hub.h"
+#include "unit/hub/promises.h"
 
 namespace rillgate::hub::test {
 namespace {
@@ -23,19 +22,6 @@ constexpr int kUsers = 3;
 constexpr int kClients = 8;
 constexpr int kSteps = 400;
 constexpr int kPlenty = 1'000'000;
-
-struct Broken : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-void promise(bool held, const std::string& what) {
-  if (!held) throw Broken(what);
-}
-
-struct Random {
-  std::mt19937_64 engine;
-  int below(int n) { return static_cast<int>(engine() % static_cast<std::uint64_t>(n)); }
-  bool one_in(int n) { return below(n) == 0; }
-};
 
 /// What was produced: the user of each record, by partition and offset.
 struct ProducedLog {

@@ -6,12 +6,11 @@
 #include <deque>
 #include <map>
 #include <memory>
-#include <random>
 #include <set>
-#include <stdexcept>
 #include <vector>
 
 #include "hub/hub.h"
+#include "unit/hub/promises.h"
 
 namespace rillgate::hub::test {
 namespace {
@@ -21,19 +20,6 @@ using std::chrono::milliseconds;
 constexpr int kUsers = 4;
 constexpr int kClients = 10;
 constexpr int kSteps = 300;
-
-struct Broken : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-void promise(bool held, const std::string& what) {
-  if (!held) throw Broken(what);
-}
-
-struct Random {
-  std::mt19937_64 engine;
-  int below(int n) { return static_cast<int>(engine() % static_cast<std::uint64_t>(n)); }
-  bool one_in(int n) { return below(n) == 0; }
-};
 
 struct Block {
   std::string type;
