@@ -72,7 +72,7 @@ def test_when_leaders_are_killed_each_202_arrives_once_and_each_503_at_most_once
 def test_a_partition_without_a_leader_holds_up_no_other_and_readyz_names_it(start_node, three_brokers, topic, kafka):
     kafka.create_topic(topic, 3, replication=1, min_insync_replicas=1)
     lost = 2
-    leader = kafka.leaders(topic)[lost]
+    leader = wait_until(lambda: max(kafka.leaders(topic).get(lost, 0), 0), "the partition to have a leader", LONG)
     three_brokers[leader - 1].stop(signal.SIGKILL)
     wait_until(lambda: kafka.leaders(topic).get(lost, -1) == -1, "the partition to be without a leader", LONG)
     for number, node in enumerate((start_node(until="/healthz"), start_node(until="/healthz"))):
