@@ -41,11 +41,12 @@ class Scenario:
 
 
 def _scenarios():
-    yield Scenario(
-        "idle", "10,000 idle streams", "idle",
-        [Figure("kib_per_stream", "resident KiB per stream", 2), Figure("cpu_us_per_connect", "CPU µs per connect", 1)],
-        {"streams": 10_000},
-    )
+    for streams in 10_000, 19_000:
+        yield Scenario(
+            f"idle_{streams}", f"{streams:,} idle streams", "idle",
+            [Figure("kib_per_stream", "resident KiB per stream", 2), Figure("cpu_us_per_connect", "CPU µs per connect", 1)],
+            {"streams": streams},
+        )
     for streams in 1_000, 10_000:
         yield Scenario(
             f"unicast_{streams}", f"Messages to one of {streams:,} streams each, 16 publishers in a closed loop",

@@ -3,41 +3,24 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <vector>
 
-#include "base/list.h"
+#include "api/stream_owner.h"
+#include "base/prefetch.h"
 #include "http/exchange.h"
 #include "hub/hub.h"
 #include "io/reactor.h"
 
 namespace rillgate::api {
 
-class EventStream;
-struct OfReactor;  // tag: the streams that a reactor owns
-
-/// The streams of one reactor. On its thread, except for the constants.
-struct StreamOwner {
-  io::Reactor& reactor;
-  std::size_t index;  // among the reactors
-  List<EventStream, OfReactor> streams;
-  std::atomic<std::size_t> open{0};  // how many these are; read by any thread
-};
-
 /// Told when a stream has ended, on its owner's thread.
 using OnEnd = std::move_only_function<void()>;
 
-class EventStream : public hub::Stream,
-                    public http::Sink::Owner,
-                    public io::MailItem,
-                    public io::Timer,
-                    public ListHook<OfReactor> {
+class EventStream : public hub::Stream, public http::Sink::Owner, public io::Timer {
  public:
-  EventStream(hub::Hub& hub, StreamOwner& owner) : hub_(hub), owner_(owner) {}
+  EventStream(hub::Hub& hub, StreamOwner& owner) : owner_(owner), hub_(hub) {}
   virtual ~EventStream();
 
   /// After the hub has taken the stream in: from here on it lives until its end, and deletes itself.
@@ -47,9 +30,10 @@ class EventStream : public hub::Stream,
   /// Ends the stream now, whatever waits for it.
   void cut();
 
+  [[nodiscard]] StreamOwner& owner() { return owner_; }
+
  protected:
   [[nodiscard]] hub::Hub& hub() { return hub_; }
-  [[nodiscard]] StreamOwner& owner() { return owner_; }
   /// Sends what waits; the caller holds the token.
   void flush();
   /// The first thing to do, then at each time that was asked for by tick_at(), or sooner.
@@ -61,32 +45,24 @@ class EventStream : public hub::Stream,
   virtual void on_idle() {}
 
  private:
-  friend void flush_all(hub::FlushList streams);
-  friend class OwnersMail;
+  friend class StreamOwner;
 
   Written write(std::span<const Frame> frames) override { return sink_->write(frames); }
   void on_writable() override;
   void on_closed() override;
-  void on_mail() override { flush(); }
   void on_time(io::Time now) override;
   void finish(hub::Flushed flushed);
   void destroy();
+  void prefetch_sink() const { prefetch(sink_.get(), 64); }
 
-  hub::Hub& hub_;
+  StreamTable::Place place_;
   StreamOwner& owner_;
+  hub::Hub& hub_;
   std::unique_ptr<http::Sink> sink_;
   OnEnd on_end_;
   io::Time ends_at_ = io::Time::max();
   std::chrono::milliseconds last_retry_{0};
 };
-
-/// Flushes streams whose token the caller holds: a few at once on the spot, many by their owners, one letter for each
-/// reactor. Any thread.
-void flush_all(hub::FlushList streams);
-
-/// Lets the owners flush streams whose token the caller holds, and returns when each has done so. For a thread that
-/// publishes faster than sockets take: not for an owner.
-void flush_by_owners(hub::FlushList streams);
 
 /// A stream of user events: its first block tells the position, and a keep-alive follows each silence.
 class UserStream final : public EventStream {

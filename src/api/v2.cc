@@ -1,6 +1,6 @@
 #include "api/v2.h"
 
-#include <fmt/format.h>
+#include <functional>
 
 #include "api/messages.h"
 #include "api/open_stream.h"
@@ -11,11 +11,12 @@
 namespace rillgate::api {
 namespace {
 
-hub::Published publish(hub::Hub& hub, const Message& message) {
+hub::Published publish(hub::Hub& hub, StreamOwner& here, const Message& message) {
   auto draft = hub::Event::draft(message.text);
+  const std::size_t bytes = draft->memory_bytes();
   hub::Published published =
       message.user == kEveryone ? hub.broadcast(std::move(draft)) : hub.publish(message.user, std::move(draft));
-  flush_all(std::exchange(published.to_flush, {}));
+  here.flush_soon(std::exchange(published.to_flush, {}), bytes);
   return published;
 }
 
@@ -25,9 +26,7 @@ std::string published_json(const hub::Hub& hub, const hub::Published& published)
   json.reserve(kBytesMax);
   json += R"({"id":")";
   hub.ids().append(json, published.seq);
-  json += R"(","streams":)";
-  append_decimal(json, published.streams);
-  json += "}\n";
+  append_all(json, {R"(","streams":)", Decimal(published.streams), "}\n"});
   return json;
 }
 
@@ -50,18 +49,21 @@ void user_stream(Services& services, Namespace& space, http::Exchange& exchange)
 
 void post_message(Services& services, Namespace& space, http::Exchange& exchange) {
   if (answered_while_draining(services, exchange)) return;
-  take_message(exchange, [&](const Message& message) {
-    const hub::Published published = publish(space.hub, message);
+  StreamOwner& here = services.owner_on(exchange.reactor());
+  const auto take = [&](const Message& message) {
+    const hub::Published published = publish(space.hub, here, message);
     exchange.respond({.status = 202, .content_type = http::kJson, .body = published_json(space.hub, published)});
-  });
+  };
+  take_message(exchange, std::ref(take));  // by reference, it costs no allocation
 }
 
 void post_messages(Services& services, Namespace& space, http::Exchange& exchange) {
   if (answered_while_draining(services, exchange)) return;
+  StreamOwner& here = services.owner_on(exchange.reactor());
   BatchResult result;
   const bool are_taken = take_messages(exchange, [&](std::uint64_t line, const auto& message) {
     if (message) {
-      static_cast<void>(publish(space.hub, *message));
+      static_cast<void>(publish(space.hub, here, *message));
       result.accept();
     } else {
       result.reject(line, message.error().what);

@@ -186,10 +186,12 @@ Node::Node(const ops::Settings& settings, ops::Logger& log) {
 
   const std::uint64_t cores = std::max(1U, std::thread::hardware_concurrency());
   const std::uint64_t threads = settings.threads == 0 ? cores : settings.threads;
+  // A share, since several reactors may publish to one stream in a round.
+  const std::uint64_t round_bytes_max = std::min<std::uint64_t>(64 * 1024, settings.stream.buffer / 4);
   std::vector<io::Reactor*> reactors;
   for (std::size_t i = 0; i < threads; ++i) {
     parts.reactors.push_back(std::make_unique<io::Reactor>());
-    parts.services.owners.push_back(std::make_unique<api::StreamOwner>(*parts.reactors.back(), i));
+    parts.services.owners.push_back(std::make_unique<api::StreamOwner>(*parts.reactors.back(), i, round_bytes_max));
     reactors.push_back(parts.reactors.back().get());
   }
 
@@ -305,27 +307,21 @@ void Node::drain_streams(milliseconds period) {
   parts_->on_each_owner([&](api::StreamOwner& owner) {
     std::minstd_rand random(std::random_device{}());
     std::uniform_int_distribution<std::int64_t> spread(0, period.count());
-    for (auto at = owner.streams.begin(); at != owner.streams.end();) {
-      api::EventStream& stream = *at;
-      ++at;
-      stream.end_at(owner.reactor.now() + milliseconds(spread(random)), api::jittered(parts_->settings.stream.retry));
+    for (api::EventStream* const stream : owner.streams()) {
+      stream->end_at(owner.reactor.now() + milliseconds(spread(random)), api::jittered(parts_->settings.stream.retry));
     }
   });
 }
 
 bool Node::has_streams() const {
-  return std::ranges::any_of(parts_->services.owners, [](const auto& owner) { return owner->open > 0; });
+  return std::ranges::any_of(parts_->services.owners, [](const auto& owner) { return owner->open() > 0; });
 }
 
 void Node::stop() {
   Parts& parts = *parts_;
   parts.services.refuses_posts = true;
   parts.on_each_owner([](api::StreamOwner& owner) {
-    for (auto at = owner.streams.begin(); at != owner.streams.end();) {
-      api::EventStream& stream = *at;
-      ++at;
-      stream.cut();
-    }
+    for (api::EventStream* const stream : owner.streams()) stream->cut();
   });
   if (parts.kafka) parts.kafka->stop_reading();
   parts.services.store->close();  // what was accepted is stored, and its answers are on their way

@@ -93,7 +93,9 @@ std::string json_string(std::string_view text) {
 }
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+  // Most often they are the same, or differ at once.
+  if (a.size() != b.size()) return false;
+  return a == b || std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -102,10 +104,19 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-void append_decimal(std::string& out, std::uint64_t number) {
-  std::array<char, 20> digits;
-  const auto [end, error] = std::to_chars(digits.begin(), digits.end(), number);
-  out.append(digits.begin(), end);
+void append_all(std::string& out, std::initializer_list<std::string_view> parts) {
+  const std::size_t before = out.size();
+  std::size_t size = before;
+  for (const std::string_view part : parts) size += part.size();
+  out.resize_and_overwrite(size, [&](char* begin, std::size_t) {
+    char* at = begin + before;
+    for (const std::string_view part : parts) at += part.copy(at, part.size());
+    return size;
+  });
+}
+
+Decimal::Decimal(std::uint64_t number) {
+  size_ = static_cast<std::size_t>(std::to_chars(digits_.begin(), digits_.end(), number).ptr - digits_.begin());
 }
 
 std::optional<std::uint64_t> parse_decimal(std::string_view text) {

@@ -1,7 +1,10 @@
 // Questions about text that came from outside, and its safe way into JSON.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,8 +28,19 @@ void append_json_string(std::string& out, std::string_view text);
 /// `text` without spaces and tabs at its ends.
 [[nodiscard]] std::string_view trimmed(std::string_view text);
 
-/// Appends `number` in decimal digits.
-void append_decimal(std::string& out, std::uint64_t number);
+/// Appends all parts in one step.
+void append_all(std::string& out, std::initializer_list<std::string_view> parts);
+
+/// The decimal digits of a number.
+class Decimal {
+ public:
+  explicit Decimal(std::uint64_t number);
+  operator std::string_view() const { return {digits_.data(), size_}; }
+
+ private:
+  std::array<char, 20> digits_;
+  std::size_t size_;
+};
 
 /// A decimal number with no sign, no blank and nothing after it; nothing when it does not fit 64 bits.
 [[nodiscard]] std::optional<std::uint64_t> parse_decimal(std::string_view text);

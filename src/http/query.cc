@@ -22,13 +22,14 @@ bool is_unreserved(char c) {
 }  // namespace
 
 std::expected<std::string, Error> percent_decode(std::string_view text, Plus plus) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '+' && plus == Plus::kSpace) {
-      out += ' ';
-    } else if (text[i] != '%') {
+  const auto is_plain = [&](char c) { return c != '%' && (c != '+' || plus == Plus::kLiteral); };
+  std::size_t i = static_cast<std::size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
+  std::string out(text.substr(0, i));
+  for (; i < text.size(); ++i) {
+    if (is_plain(text[i])) {
       out += text[i];
+    } else if (text[i] == '+') {
+      out += ' ';
     } else {
       const int high = i + 1 < text.size() ? hex_value(text[i + 1]) : -1;
       const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;

@@ -21,14 +21,23 @@ std::string_view view(boost::beast::string_view text) {
   return {text.data(), text.size()};
 }
 
+bool is_visible(char c) {
+  return static_cast<unsigned char>(c) > ' ' && c != 0x7f;
+}
+
 /// What is wrong with the bytes of a head, whatever they mean; empty when nothing is. The first `checked` bytes are
 /// known to be right, so a head that comes byte by byte is looked at once.
 std::string_view malformed_head(std::string_view head, std::size_t checked) {
   char before = checked == 0 ? '\n' : head[checked - 1];
-  for (const char each : head.substr(checked)) {
-    const auto c = static_cast<unsigned char>(each);
-    const char last = std::exchange(before, each);
-    if (c > ' ' && c != 0x7f && last != '\r') continue;  // nearly all are
+  for (std::size_t i = checked; i < head.size(); ++i) {
+    if (before != '\r') {
+      const std::size_t begin = i;
+      while (i < head.size() && is_visible(head[i])) ++i;  // nearly all are
+      if (i > begin) before = head[i - 1];
+      if (i == head.size()) break;
+    }
+    const auto c = static_cast<unsigned char>(head[i]);
+    const char last = std::exchange(before, head[i]);
     if (last == '\r' && c != '\n') return "a CR without LF is in the head; end each line with CRLF";
     if (c == '\n' && last != '\r') return "a line of the head ends with LF alone; end each line with CRLF";
     if ((c == ' ' || c == '\t') && last == '\n') {

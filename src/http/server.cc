@@ -175,7 +175,7 @@ void Server::close_connections() {
     for (auto at = worker.connections.begin(); at != worker.connections.end();) {
       Connection& connection = *at;
       ++at;
-      connection.close();
+      connection.end();
     }
   });
   // Their end comes with the end of the reactors' round.
@@ -194,6 +194,10 @@ void Server::Worker::add(io::Fd socket, const PeerAddress& peer) {
   auto* const connection = new Connection(context, std::move(socket), peer);
   connections.push_back(*connection);
   connection->start();
+}
+
+Server::Listener::~Listener() {
+  worker_.reactor.unwatch_listener(socket_.get());
 }
 
 void Server::Listener::start() {
@@ -218,7 +222,7 @@ void Server::Listener::on_ready(Ready) {
     }
     if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       refuse_one();
-      worker_.reactor.unwatch(socket_.get());
+      worker_.reactor.unwatch_listener(socket_.get());
       worker_.reactor.start(*this, worker_.reactor.now() + kAcceptPause);
       return;
     }

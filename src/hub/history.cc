@@ -18,11 +18,12 @@ std::size_t index_after(const Ring<Ref<Event>>& events, Seq position) {
 }  // namespace
 
 Channel& Stripe::channel_of(std::string_view user) {
-  if (const auto found = channels.find(user); found != channels.end()) return found->second;
-  const auto [entry, inserted] = channels.try_emplace(std::string(user));
-  Channel& channel = entry->second;
+  if (const auto found = channels.find(user); found != channels.end()) return *found->second;
+  auto made = std::make_unique<Channel>();
+  Channel& channel = *made;
   channel.stripe = this;
-  channel.user = entry->first;
+  channel.user = user;
+  channels.emplace(channel.user, std::move(made));
   channel.dropped = dropped;
   channel.lost = lost;
   return channel;

@@ -20,7 +20,7 @@ Hub::~Hub() {
   std::erase(budget_.hubs_, this);
   for (std::size_t i = 0; i < kStripes; ++i) {
     Stripe& stripe = stripes_[i];
-    assert(stripe.streams == 0);
+    assert(stripe.streams.empty());
     while (!stripe.kept.empty()) drop_oldest(*stripe.kept.front().keeper);
   }
   while (!broadcasts_.empty()) drop_oldest_broadcast();
@@ -40,7 +40,7 @@ Hub::Stats Hub::stats() {
   Stats stats;
   for (std::size_t i = 0; i < kStripes; ++i) {
     const std::lock_guard lock(stripes_[i].mutex);
-    stats.streams += stripes_[i].streams;
+    stats.streams += stripes_[i].streams.size();
     stats.users += stripes_[i].channels.size();
   }
   return stats;
@@ -112,11 +112,8 @@ Published Hub::to_all(const Ref<Event>& event, Number number) {
     keep_broadcast(event);
     for (std::size_t i = 0; i < kStripes; ++i) {
       Stripe& stripe = stripes_[i];
-      for (auto entry = stripe.channels.begin(); entry != stripe.channels.end();) {
-        Channel& channel = entry++->second;
-        result.streams += deliver(channel, event, result.to_flush);
-        stripe.erase_if_unused(channel);
-      }
+      result.streams += stripe.streams.size();
+      for_each_stream(stripe, [&](Stream& stream) { deliver(stream, event, result.to_flush); });
       locks[i].unlock();
     }
   }
@@ -153,19 +150,23 @@ std::size_t Hub::deliver(Channel& channel, const Ref<Event>& event, FlushList& t
   for (auto at = channel.streams.begin(); at != channel.streams.end();) {
     Stream& stream = *at;
     ++at;  // before the stream may leave
-    if (stream.phase_ == Stream::Phase::kLive) {
-      if (const Ref<Event> wanted = as_wanted_by(stream, event)) enqueue(stream, wanted, to_flush);
-    }
-    // One that replays will come to this event in the history.
+    deliver(stream, event, to_flush);
   }
   return streams;
 }
 
-void Hub::enqueue(Stream& stream, const Ref<Event>& event, FlushList& to_flush) {
+void Hub::deliver(Stream& stream, const Ref<Event>& event, FlushList& to_flush) {
+  if (stream.phase_ == Stream::Phase::kLive) {
+    if (Ref<Event> wanted = as_wanted_by(stream, event)) enqueue(stream, std::move(wanted), to_flush);
+  }
+  // One that replays will come to this event in the history.
+}
+
+void Hub::enqueue(Stream& stream, Ref<Event> event, FlushList& to_flush) {
   const std::uint64_t bytes = event->wire_bytes();
   switch (stream.state_) {
     case Stream::State::kIdle:
-      append(stream, event);
+      append(stream, std::move(event));
       stream.state_ = Stream::State::kFlushing;
       to_flush.push(stream);
       return;
@@ -173,14 +174,14 @@ void Hub::enqueue(Stream& stream, const Ref<Event>& event, FlushList& to_flush) 
       if (stream.waiting_bytes_ + bytes > options_.stream_buffer) {
         leave(stream, End::kSlowConsumer);  // whoever holds the token will see it
       } else {
-        append(stream, event);
+        append(stream, std::move(event));
       }
       return;
     case Stream::State::kBlocked:
       if (stream.waiting_bytes_ + bytes > options_.stream_buffer || !budget_.reserve_queued(bytes)) {
         end_blocked(stream, to_flush);
       } else {
-        append(stream, event);
+        append(stream, std::move(event));
       }
       return;
   }
@@ -207,7 +208,8 @@ std::expected<void, Refusal> Hub::admit(Stripe& stripe, Stream& stream, std::str
   stream.channel_ = &channel;
   channel.streams.push_back(stream);
   ++channel.stream_count;
-  ++stripe.streams;
+  stream.place_in_stripe_ = stripe.streams.size();
+  stripe.streams.push_back(&stream);
   return {};
 }
 
@@ -297,7 +299,10 @@ void Hub::leave(Stream& stream, End reason) {
   stream.ListHook<OfChannel>::unlink();
   stream.end_ = reason;
   --channel.stream_count;
-  --channel.stripe->streams;
+  std::vector<Stream*>& all = channel.stripe->streams;
+  all[stream.place_in_stripe_] = all.back();
+  all.back()->place_in_stripe_ = stream.place_in_stripe_;
+  all.pop_back();
   budget_.release_stream();
   counters_.ends[static_cast<std::size_t>(reason)].add();
 }

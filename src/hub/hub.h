@@ -120,7 +120,8 @@ class Hub {
   /// is no longer kept. On success the caller holds the token.
   [[nodiscard]] std::expected<void, Refusal> attach(Stream& stream, std::string_view user, const Resume& resume,
                                                     std::chrono::milliseconds retry);
-  /// Adds a stream that gets no first block and no history: V1. The stream is idle afterwards.
+  /// Adds a stream that gets no first block and no history: V1. The stream is idle afterwards, so nobody may publish to
+  /// it before its owner can flush it.
   [[nodiscard]] std::expected<void, Refusal> attach_bare(Stream& stream, std::string_view user);
 
   /// Sends what waits. The holder of the token, any thread. Streams which had to end to make room in the queues are
@@ -188,7 +189,10 @@ class Hub {
   // Under the lock of the stripe.
   std::expected<void, Refusal> admit(Stripe& stripe, Stream& stream, std::string_view user);
   std::size_t deliver(Channel& channel, const Ref<Event>& event, FlushList& to_flush);
-  void enqueue(Stream& stream, const Ref<Event>& event, FlushList& to_flush);
+  void deliver(Stream& stream, const Ref<Event>& event, FlushList& to_flush);
+  template <class Visit>
+  static void for_each_stream(Stripe& stripe, Visit visit);
+  void enqueue(Stream& stream, Ref<Event> event, FlushList& to_flush);
   void append(Stream& stream, Ref<Event> event);
   void leave(Stream& stream, End reason);   // the caller looks after the channel that may be unused now
   void depart(Stream& stream, End reason);  // leaves, and erases the channel when it is unused

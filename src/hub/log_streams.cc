@@ -157,15 +157,7 @@ FlushList Hub::visit_streams(Visit visit) {
   for (std::size_t i = 0; i < kStripes; ++i) {
     Stripe& stripe = stripes_[i];
     const std::lock_guard lock(stripe.mutex);
-    for (auto entry = stripe.channels.begin(); entry != stripe.channels.end();) {
-      Channel& channel = entry++->second;
-      for (auto at = channel.streams.begin(); at != channel.streams.end();) {
-        Stream& stream = *at;
-        ++at;  // before the stream may leave
-        visit(stream, to_flush);
-      }
-      stripe.erase_if_unused(channel);
-    }
+    for_each_stream(stripe, [&](Stream& stream) { visit(stream, to_flush); });
   }
   return to_flush;
 }
@@ -235,7 +227,7 @@ void Hub::forget_history(std::uint32_t partition, std::uint64_t first) {
     Stripe& stripe = stripes_[i];
     while (!stripe.kept.empty()) drop_oldest(*stripe.kept.front().keeper);
     for (auto entry = stripe.channels.begin(); entry != stripe.channels.end();) {
-      Channel& channel = entry++->second;
+      Channel& channel = *entry++->second;
       channel.lost.set(partition, first);
       stripe.erase_if_unused(channel);
     }

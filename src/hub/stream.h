@@ -88,6 +88,7 @@ class Stream : public ListHook<OfChannel>, public ListHook<Blocked> {
   // All of this belongs to the lock of the channel's stripe.
   Stripe* stripe_ = nullptr;    // of its user, for the stream's whole life
   Channel* channel_ = nullptr;  // null once the stream has left its user
+  std::size_t place_in_stripe_ = 0;
   Stream* next_to_flush_ = nullptr;
   Queue queue_;
   std::uint64_t waiting_bytes_ = 0;

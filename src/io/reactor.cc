@@ -13,7 +13,10 @@
 namespace rillgate::io {
 namespace {
 
-constexpr std::uint32_t kEverything = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+std::uint32_t events_of(Reactor::Interest interest) {
+  const std::uint32_t input = EPOLLIN | EPOLLRDHUP | EPOLLET;
+  return interest == Reactor::Interest::kAll ? input | EPOLLOUT : input;
+}
 
 Fd checked(int fd, const char* what) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
@@ -46,16 +49,23 @@ Reactor::Reactor()
 
 Reactor::~Reactor() = default;
 
-bool Reactor::watch(int fd, Watcher& watcher) {
-  return control(epoll_.get(), EPOLL_CTL_ADD, fd, kEverything, &watcher);
+bool Reactor::watch(int fd, Watcher& watcher, Interest interest) {
+  return control(epoll_.get(), EPOLL_CTL_ADD, fd, events_of(interest), &watcher);
 }
 
 bool Reactor::watch_listener(int fd, Watcher& watcher) {
-  return control(epoll_.get(), EPOLL_CTL_ADD, fd, EPOLLIN, &watcher);
+  if (!control(epoll_.get(), EPOLL_CTL_ADD, fd, EPOLLIN, &watcher)) return false;
+  listeners_.emplace_back(fd, &watcher);
+  return true;
 }
 
-void Reactor::rewatch(int fd, Watcher& watcher) {
-  control(epoll_.get(), EPOLL_CTL_MOD, fd, kEverything, &watcher);
+void Reactor::unwatch_listener(int fd) {
+  unwatch(fd);
+  std::erase_if(listeners_, [&](const auto& listener) { return listener.first == fd; });
+}
+
+void Reactor::rewatch(int fd, Watcher& watcher, Interest interest) {
+  control(epoll_.get(), EPOLL_CTL_MOD, fd, events_of(interest), &watcher);
 }
 
 void Reactor::unwatch(int fd) {
@@ -146,6 +156,11 @@ void Reactor::run() {
                       .writable = (event.events & EPOLLOUT) != 0,
                       .hung_up = (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0,
                       .broken = (event.events & (EPOLLHUP | EPOLLERR)) != 0});
+    }
+    if (count == kEventsPerRound) {
+      // One of them may stop to listen meanwhile.
+      for (std::size_t i = listeners_.size(); i-- > 0;)
+        listeners_[i].second->on_ready({.readable = true, .writable = false, .hung_up = false, .broken = false});
     }
     wheel_.advance(now_);
     take_mail();

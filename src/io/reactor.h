@@ -11,6 +11,7 @@
 #include <mutex>
 #include <span>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "io/fd.h"
@@ -78,13 +79,20 @@ class Reactor {
   /// Any thread.
   void stop();
 
-  /// Starts watching for everything, edge-triggered. Fails only for want of kernel memory (false).
-  [[nodiscard]] bool watch(int fd, Watcher& watcher);
-  /// Level-triggered and for reading only: for listeners, where an edge could be lost when descriptors run out.
+  enum class Interest : std::uint8_t {
+    kAll,
+    kInput,  // not in the descriptor's becoming writable: one event less for whoever writes at once and is seldom full
+  };
+  /// Starts watching, edge-triggered. Fails only for want of kernel memory (false).
+  [[nodiscard]] bool watch(int fd, Watcher& watcher, Interest interest = Interest::kAll);
+  /// Level-triggered and for reading only: for listeners, where an edge could be lost when descriptors run out. While
+  /// more is ready than one round takes, it is told "readable" in each round: behind ten thousand others that became
+  /// ready at once its backlog would overflow, and clients would come back a second later.
   [[nodiscard]] bool watch_listener(int fd, Watcher& watcher);
-  /// Another watcher takes the descriptor over; what is ready now is told to it again.
-  void rewatch(int fd, Watcher& watcher);
+  /// The watcher or the interest changes, or neither; what is ready now is told (again). Any thread.
+  void rewatch(int fd, Watcher& watcher, Interest interest = Interest::kAll);
   void unwatch(int fd);
+  void unwatch_listener(int fd);
 
   void start(Timer& timer, Time due) { wheel_.start(timer, due); }
   /// When this round of the loop began. Cheap.
@@ -116,6 +124,7 @@ class Reactor {
   Fd wake_;
   Time now_;
   TimerWheel wheel_;
+  std::vector<std::pair<int, Watcher*>> listeners_;
   std::atomic<std::thread::id> thread_;  // senders ask before and while the loop begins
   std::atomic<bool> stopping_{false};
   std::atomic<bool> awake_{false};  // a wake-up is under way

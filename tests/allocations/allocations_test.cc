@@ -135,11 +135,7 @@ class AllocationsTest : public ::testing::Test {
     server_.stop_accepting();
     for (const auto& owner : world_.services.owners) {
       on_reactor([&owner = *owner] {
-        for (auto at = owner.streams.begin(); at != owner.streams.end();) {
-          api::EventStream& stream = *at;
-          ++at;
-          stream.cut();
-        }
+        for (api::EventStream* const stream : owner.streams()) stream->cut();
       });
     }
     server_.close_connections();

@@ -157,8 +157,9 @@ def test_another_number_of_arguments_prints_the_usage(arguments):
     assert "RILLGATE_URL" in error and "RILLGATE_TOKEN" in error
 
 
-@pytest.mark.parametrize("url", [f"http://127.0.0.1:{free_port()}", "http://no.such.host.invalid:3000", "http://"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:FREE", "http://no.such.host.invalid:3000", "http://"])
 def test_a_server_that_does_not_answer_is_said_so(url):
+    url = url.replace("FREE", str(free_port()))
     status, out, error = update(url, "u", "r", "queued")
     assert (status, out) == (1, "")
     assert re.search("^no answer from .*RILLGATE_URL", error, re.MULTILINE), error

@@ -39,7 +39,7 @@ class ApiWorld {
                  .reports = {},
                  .web = {},
                  .crowded = [] { return false; }} {
-    services.owners.push_back(std::make_unique<api::StreamOwner>(reactor, 0));
+    services.owners.push_back(std::make_unique<api::StreamOwner>(reactor, 0, 64 * 1024));
     services.report_watch =
         std::make_unique<api::ReportWatch>(services.v4.hub, services.owners, *services.store, settings.reports.recheck);
     services.reports = std::make_unique<reports::ReportService>(*services.store, *services.report_watch);

@@ -40,8 +40,8 @@ ConnectionContext::ConnectionContext(io::Reactor& its_reactor, Handler& its_hand
       request_id_prefix_(random_prefix()) {}
 
 void ConnectionContext::make_request_id(std::string& id) {
-  id = request_id_prefix_;
-  append_decimal(id, ++request_ids_);
+  id.clear();
+  append_all(id, {request_id_prefix_, Decimal(++request_ids_)});
 }
 
 std::string_view ConnectionContext::date() {
@@ -66,7 +66,7 @@ Server::Connection::~Connection() {
 
 void Server::Connection::start() {
   set_timeout();
-  if (!context_.reactor.watch(socket_.get(), *this)) close();
+  if (!context_.reactor.watch(socket_.get(), *this, interest_)) close();
 }
 
 void Server::Connection::close() {
@@ -81,6 +81,11 @@ void Server::Connection::close() {
   context_.reactor.at_end_of_round([this] { delete this; });
 }
 
+void Server::Connection::end() {
+  if (state_ != State::kClosed) flush();
+  close();
+}
+
 void Server::Connection::on_ready(Ready ready) {
   if (state_ == State::kClosed) return;
   if (ready.broken) {
@@ -92,23 +97,31 @@ void Server::Connection::on_ready(Ready ready) {
   work();
 }
 
-/// Reads, handles and answers until the socket gives or takes no more, or a handler wants time.
+/// Reads and handles until the socket gives no more or there is no room for answers, or a handler wants time. The
+/// answers go out at the end of the round.
 void Server::Connection::work() {
   if (working_) return;
   working_ = true;
-  flush();
+  if (!has_room()) flush();
   int reads = 0;
   while (state_ == State::kReading && has_room() && reads < kReadsPerRound && take_input()) {
     ++reads;
     if (!has_room()) flush();
   }
   // What is left is told again, after the others have had their turn.
-  if (state_ == State::kReading && reads == kReadsPerRound) context_.reactor.rewatch(socket_.get(), *this);
+  if (state_ == State::kReading && reads == kReadsPerRound) context_.reactor.rewatch(socket_.get(), *this, interest_);
+  if (state_ == State::kReading) set_timeout();
+  working_ = false;
+  if (state_ == State::kClosed || finish_waits_) return;
+  finish_waits_ = true;
+  context_.reactor.at_end_of_round([this] { finish_round(); });
+}
+
+void Server::Connection::finish_round() {
+  finish_waits_ = false;
   if (state_ != State::kClosed) flush();
   while (state_ == State::kLingering && take_input()) {
   }
-  if (state_ == State::kReading) set_timeout();
-  working_ = false;
 }
 
 /// False when there is no input now.
@@ -137,7 +150,6 @@ bool Server::Connection::take_input() {
   if (got == 0) {
     readable_ = false;
     close_when_sent_ = true;  // a client that has shut its own direction is still answered
-    flush();
     return false;
   }
   take({scratch.data(), static_cast<std::size_t>(got)});
@@ -174,16 +186,13 @@ std::string_view Server::Connection::request_id() {
 }
 
 void Server::Connection::append_head(const Response& response, bool with_length) {
-  output_ += "HTTP/1.1 ";
-  append_decimal(output_, static_cast<std::uint64_t>(response.status));
-  output_.append(" ").append(reason_phrase(response.status)).append("\r\nDate: ").append(context_.date());
-  output_.append("\r\nX-Request-Id: ").append(parser_.request().request_id).append("\r\n");
-  if (!response.content_type.empty()) output_.append("Content-Type: ").append(response.content_type).append("\r\n");
+  append_all(output_,
+             {"HTTP/1.1 ", Decimal(static_cast<std::uint64_t>(response.status)), " ", reason_phrase(response.status),
+              "\r\nDate: ", context_.date(), "\r\nX-Request-Id: ", parser_.request().request_id, "\r\n"});
+  if (!response.content_type.empty()) append_all(output_, {"Content-Type: ", response.content_type, "\r\n"});
   output_ += response.fields;
   if (with_length && response.status != 204 && response.status != 304) {
-    output_ += "Content-Length: ";
-    append_decimal(output_, response.body.size());
-    output_ += "\r\n";
+    append_all(output_, {"Content-Length: ", Decimal(response.body.size()), "\r\n"});
   }
 }
 
@@ -234,7 +243,11 @@ void Server::Connection::flush() {
         ::send(socket_.get(), output_.data() + sent_, output_.size() - sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) {
       if (errno == EINTR) continue;
-      if (errno != EAGAIN && errno != EWOULDBLOCK) close();
+      if (errno != EAGAIN && errno != EWOULDBLOCK) {
+        close();
+      } else if (std::exchange(interest_, io::Reactor::Interest::kAll) == io::Reactor::Interest::kInput) {
+        context_.reactor.rewatch(socket_.get(), *this, interest_);
+      }
       // A reader that is never quite done must not make the part behind it grow for ever.
       output_.erase(0, std::exchange(sent_, 0));
       return;

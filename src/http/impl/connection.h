@@ -51,7 +51,8 @@ class Server::Connection final : public io::Watcher,
 
   /// Begins to read; deletes itself at its end.
   void start();
-  void close();
+  /// Sends what is still to be sent, if it fits, and closes.
+  void end();
 
   void on_ready(Ready ready) override;
   void on_time(io::Time now) override;
@@ -80,7 +81,9 @@ class Server::Connection final : public io::Watcher,
   /// dry.
   static constexpr int kReadsPerRound = 2;
 
+  void close();
   void work();
+  void finish_round();
   [[nodiscard]] bool has_room() const { return output_.size() - sent_ < kOutputBytesMax; }
   bool take_input();
   void take(std::string_view input);
@@ -97,10 +100,12 @@ class Server::Connection final : public io::Watcher,
   const PeerAddress peer_;
   State state_ = State::kReading;
   RequestParser::State timed_state_ = RequestParser::State::kComplete;  // what the running time-out is for
-  bool readable_ = true;
+  io::Reactor::Interest interest_ = io::Reactor::Interest::kInput;  // until the socket was full
+  bool readable_ = false;
   bool hung_up_ = false;
   bool close_when_sent_ = false;
   bool working_ = false;
+  bool finish_waits_ = false;  // for the end of the reactor's round
   std::size_t lingered_ = 0;
   RequestParser parser_;
   std::string unread_;  // input that came while a request was being handled, or had no room for its answer

@@ -27,7 +27,7 @@ StreamSocket::~StreamSocket() {
 
 void StreamSocket::start(Owner& owner) {
   owner_ = &owner;
-  reactor_.rewatch(socket_.get(), *this);
+  reactor_.rewatch(socket_.get(), *this, io::Reactor::Interest::kInput);
 }
 
 Written StreamSocket::write(std::span<const Frame> frames) {
@@ -55,8 +55,11 @@ Written StreamSocket::write(std::span<const Frame> frames) {
                       : ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) {
-    const bool full = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
-    return {.frames = 0, .state = full ? Written::State::kFull : Written::State::kBroken};
+    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != ENOBUFS) {
+      return {.frames = 0, .state = Written::State::kBroken};
+    }
+    want_writable();
+    return {.frames = 0, .state = Written::State::kFull};
   }
 
   std::size_t done = partly_sent_ + static_cast<std::size_t>(sent);
@@ -69,13 +72,18 @@ Written StreamSocket::write(std::span<const Frame> frames) {
     while (whole < offered && done >= bytes_of(frames[whole]).size()) done -= bytes_of(frames[whole++]).size();
   }
   partly_sent_ = static_cast<std::uint32_t>(done);
-  return {
-      .frames = whole,
-      .state = whole == frames.size() || (whole == offered && !head_) ? Written::State::kAll : Written::State::kFull};
+  if (whole == frames.size() || (whole == offered && !head_)) return {.frames = whole, .state = Written::State::kAll};
+  want_writable();
+  return {.frames = whole, .state = Written::State::kFull};
+}
+
+/// Few sockets are ever full, so they are not watched for it before.
+void StreamSocket::want_writable() {
+  if (!std::exchange(wants_writable_, true)) reactor_.rewatch(socket_.get(), *this);
 }
 
 void StreamSocket::finish() {
-  owner_ = nullptr;
+  if (std::exchange(owner_, nullptr) == nullptr) return;  // nobody is there to be told
   const bool at_border = !head_ && partly_sent_ == 0;
   if (framing_ == Framing::kChunked && at_border) {
     constexpr std::string_view kLastChunk = "0\r\n\r\n";

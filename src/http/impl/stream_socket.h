@@ -34,6 +34,7 @@ class StreamSocket final : public Sink, public io::Watcher {
     return framing_ == Framing::kChunked ? frame.chunk() : frame.payload();
   }
   bool client_is_gone();
+  void want_writable();
 
   io::Reactor& reactor_;
   std::atomic<std::uint64_t>& open_;
@@ -41,6 +42,7 @@ class StreamSocket final : public Sink, public io::Watcher {
   io::Fd socket_;
   std::uint32_t partly_sent_ = 0;  // bytes of the head and the first frame together that are sent already
   std::uint32_t input_bytes_ = 0;
+  bool wants_writable_ = false;  // the reactor tells of that
   const Framing framing_;
   std::unique_ptr<const std::string> head_;
 };

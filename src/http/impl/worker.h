@@ -16,6 +16,7 @@ namespace rillgate::http {
 class Server::Listener final : public io::Watcher, public io::Timer {
  public:
   Listener(Worker& worker, io::Fd socket) : worker_(worker), socket_(std::move(socket)) {}
+  ~Listener();
   void start();
   void on_ready(Ready ready) override;
   void on_time(io::Time now) override;

@@ -2,17 +2,21 @@
 #pragma once
 
 #include <atomic>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 #include "base/list.h"
+#include "base/prefetch.h"
 #include "base/ref.h"
 #include "base/ring.h"
 #include "hub/event.h"
+#include "hub/hub.h"
 #include "hub/position.h"
 #include "hub/stream.h"
 
@@ -21,7 +25,7 @@ namespace rillgate::hub {
 /// What the hub knows of one user. Lives while the user has streams or kept events. Under the lock of its stripe.
 struct Channel {
   Stripe* stripe = nullptr;
-  std::string_view user;  // its key in the stripe's map
+  std::string user;
   List<Stream, OfChannel> streams;
   std::uint64_t stream_count = 0;
   Ring<Ref<Event>> events;  // the history, oldest first
@@ -47,7 +51,6 @@ std::size_t first_index(const Ring<Ref<Event>>& events, Predicate is_after) {
 }
 
 struct HashOfUser {
-  using is_transparent = void;
   std::size_t operator()(std::string_view user) const { return std::hash<std::string_view>{}(user); }
 };
 
@@ -56,8 +59,8 @@ struct alignas(64) Stripe {
   Seq newest{};      // the counter
   Seq dropped{};     // the newest event dropped of users who are no longer in the map
   LogPosition lost;  // of a log: theirs
-  std::unordered_map<std::string, Channel, HashOfUser, std::equal_to<>> channels;
-  std::uint64_t streams = 0;
+  boost::unordered_flat_map<std::string_view, std::unique_ptr<Channel>, HashOfUser> channels;  // by `user`
+  std::vector<Stream*> streams;                                                                // of all its users
   List<Event, ByAge> kept;  // the history of all its users, oldest first
   List<Stream, Blocked> blocked;
   /// When the oldest kept event was published; Time::max() when none is kept. Written under the lock, read without.
@@ -69,5 +72,22 @@ struct alignas(64) Stripe {
   void erase_if_unused(Channel& channel);
   void note_oldest() { oldest.store(kept.empty() ? Time::max() : kept.front().published, std::memory_order_relaxed); }
 };
+
+/// Calls `visit(stream)` for all; that stream may leave meanwhile.
+template <class Visit>
+void Hub::for_each_stream(Stripe& stripe, Visit visit) {
+  std::vector<Stream*>& streams = stripe.streams;
+  for (std::size_t i = 0; i < streams.size();) {
+    if (i + kPrefetchAhead < streams.size()) prefetch(streams[i + kPrefetchAhead], sizeof(Stream));
+    Stream& stream = *streams[i];
+    Channel& channel = *stream.channel_;
+    visit(stream);
+    if (stream.channel_ != nullptr) {
+      ++i;
+    } else {
+      stripe.erase_if_unused(channel);  // the stream has left, and another one has its place
+    }
+  }
+}
 
 }  // namespace rillgate::hub

@@ -56,7 +56,7 @@ class EventStreamTest : public ::testing::Test {
   std::string sent_;
   bool has_ended_ = false;
   io::Reactor reactor_;
-  StreamOwner owner_{.reactor = reactor_, .index = 0, .streams = {}};
+  StreamOwner owner_{reactor_, 0, 1'000};
   hub::Budget budget_{{.queued_bytes = 1'000'000, .history_bytes = 1'000'000, .streams = 10}};
   hub::Hub hub_{{.epoch = "e",
                  .history_size = 10,

@@ -164,11 +164,11 @@ TEST(Trimmed, TakesSpacesAndTabsFromBothEnds) {
   EXPECT_EQ(trimmed("\na\r"), "\na\r");
 }
 
-TEST(AppendDecimal, WritesEveryNumberSoThatItIsReadBack) {
+TEST(Decimal, WritesEveryNumberSoThatItIsReadBack) {
   for (const std::uint64_t number : {std::uint64_t{0}, std::uint64_t{7}, std::uint64_t{1'000}, UINT64_MAX}) {
     std::string text = "x";
-    append_decimal(text, number);
-    EXPECT_EQ(text, "x" + std::to_string(number));
+    append_all(text, {"<", Decimal(number), ">"});
+    EXPECT_EQ(text, "x<" + std::to_string(number) + ">");
   }
 }
 

@@ -252,6 +252,73 @@ TEST(Watching, MoreDescriptorsThanOneRoundTakesAreAllTold) {
   for (const Recorder& recorder : recorders) EXPECT_THAT(recorder.told, SizeIs(1));
 }
 
+TEST(Watching, ThoseInterestedInInputAreNotToldOfRoom) {
+  Reactor reactor;
+  const Pair pair;
+  Recorder recorder;
+  run_steps(reactor, {[&] { ASSERT_TRUE(reactor.watch(pair.ours.get(), recorder, Reactor::Interest::kInput)); },
+                      [&] {
+                        EXPECT_THAT(recorder.take(), IsEmpty());
+                        pair.send("x");
+                      },
+                      [&] {
+                        const auto told = recorder.take();
+                        ASSERT_THAT(told, SizeIs(1));
+                        EXPECT_TRUE(told[0].readable);
+                        reactor.rewatch(pair.ours.get(), recorder);
+                      },
+                      [&] {
+                        const auto told = recorder.take();
+                        ASSERT_THAT(told, SizeIs(1));
+                        EXPECT_TRUE(told[0].writable);
+                      }});
+}
+
+TEST(Watching, AListenerIsToldWhileMoreIsReadyThanOneRoundTakes) {
+  constexpr std::size_t kPairs = 2'000;
+  Reactor reactor;
+  const std::vector<Pair> pairs(kPairs);
+  Recorder recorder;
+  for (const Pair& pair : pairs) {
+    ASSERT_TRUE(reactor.watch(pair.ours.get(), recorder));
+    pair.send("x");
+  }
+  // The last one to become ready.
+  const Pair listening;
+  Recorder listener;
+  std::size_t told_before = 0;
+  listener.then = [&] {
+    if (listener.told.size() == 1) told_before = recorder.told.size();
+    EXPECT_TRUE(listener.told.back().readable);
+    reactor.stop();
+  };
+  ASSERT_TRUE(reactor.watch_listener(listening.ours.get(), listener));
+  listening.send("x");
+  reactor.run();
+  EXPECT_LT(told_before, kPairs / 2);
+}
+
+TEST(Watching, AListenerThatIsNoLongerWatchedIsNotTold) {
+  constexpr std::size_t kPairs = 2'000;
+  Reactor reactor;
+  const std::vector<Pair> pairs(kPairs);
+  Recorder recorder;
+  recorder.then = [&] {
+    if (recorder.told.size() == kPairs) reactor.stop();
+  };
+  for (const Pair& pair : pairs) {
+    ASSERT_TRUE(reactor.watch(pair.ours.get(), recorder));
+    pair.send("x");
+  }
+  const Pair listening;
+  Recorder listener;
+  ASSERT_TRUE(reactor.watch_listener(listening.ours.get(), listener));
+  reactor.unwatch_listener(listening.ours.get());
+  listening.send("x");
+  reactor.run();
+  EXPECT_THAT(listener.told, IsEmpty());
+}
+
 bool is_open(int fd) {
   return ::fcntl(fd, F_GETFD) != -1;
 }
