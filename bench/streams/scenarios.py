@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from .ways import PROGRAMS, LeftOut
 
-PATIENCE = 90  # seconds for a scenario of one way; past that it has failed
+PATIENCE = 45  # seconds for a scenario of one way; past that it has failed
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,17 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <span>
 
 namespace rillgate::http {
 namespace {
 
 constexpr std::size_t kPiecesMax = 65;  // the head and a batch of frames
+/// So much is copied together rather than given to the kernel in pieces, each of which costs it more than the copy.
+constexpr std::size_t kCopiedBytesMax = 4096;
 
 }  // namespace
 
@@ -33,6 +37,7 @@ void StreamSocket::start(Owner& owner) {
 Written StreamSocket::write(std::span<const Frame> frames) {
   std::array<iovec, kPiecesMax> pieces;
   std::size_t count = 0;
+  std::size_t size = 0;
   std::size_t skip = partly_sent_;
   const auto add = [&](std::string_view bytes) {
     if (skip >= bytes.size()) {
@@ -40,11 +45,22 @@ Written StreamSocket::write(std::span<const Frame> frames) {
       return;
     }
     pieces[count++] = {const_cast<char*>(bytes.data()) + skip, bytes.size() - skip};
+    size += bytes.size() - skip;
     skip = 0;
   };
   if (head_) add(*head_);
   std::size_t offered = 0;
   while (offered < frames.size() && count < pieces.size()) add(bytes_of(frames[offered++]));
+
+  std::array<char, kCopiedBytesMax> copy;
+  if (count > 1 && size <= copy.size()) {
+    char* end = copy.data();
+    for (const iovec& piece : std::span(pieces).first(count)) {
+      end = std::copy_n(static_cast<const char*>(piece.iov_base), piece.iov_len, end);
+    }
+    pieces[0] = {copy.data(), size};
+    count = 1;
+  }
 
   msghdr message{};
   message.msg_iov = pieces.data();
