@@ -81,6 +81,7 @@ def write(ways, left_out, scenarios, turns, options, directory):
         "the servers that Rillgate is compared with, as somebody would set them up.",
         "",
     ]
+    lines += [way.remark for way in ways if way.remark]
     lines += [f"Left out here: {label} ({reason})." for label, reason in left_out]
     for scenario in scenarios:
         figure = scenario.figures[0]

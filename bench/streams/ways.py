@@ -51,7 +51,8 @@ def build(command, directory):
 class Way:
     """One server. `start` yields its process id and what stream_load must know to speak to it."""
 
-    name = label = version = ""
+    name = label = ""
+    remark = ""  # what a reader of its figures must know
 
     def prepare(self):
         """Builds what is to be built, once; raises LeftOut where that cannot be."""
@@ -142,6 +143,10 @@ class Pushpin(Way):
     """What its origin and zurl use is not counted: they are asked once for each stream, and never for an event."""
 
     name, label = "pushpin", "Pushpin"
+    remark = (
+        "Pushpin answers a POST before it delivers, and delivers in the pauses between POSTs: to publishers that make none "
+        "it delivers nothing in time. With 16 messages under way it was seen to deliver 580 a second, with 64 1,980."
+    )
 
     def prepare(self):
         need("pushpin")
