@@ -96,8 +96,9 @@ void KafkaFeeds::add(hub::Hub& hub, const std::string& topic, feed::RecordFormat
                                .creates_topic = creates_topic,
                                .creates_dead_topic = settings.kafka.create_topics,
                                .batch_bytes = settings.stream.buffer / 2},
-      feed::TopicFeed::Outlet{
-          .flush = api::flush_by_owners_and_wait, .on_status = noting_status(topic), .on_bad_record = noting_bad_records(topic)},
+      feed::TopicFeed::Outlet{.flush = api::flush_by_owners_and_wait,
+                              .on_status = noting_status(topic),
+                              .on_bad_record = noting_bad_records(topic)},
       hub, *group_, producer_, services_.dead_letters));
 }
 

@@ -186,8 +186,8 @@ Node::Node(const ops::Settings& settings, ops::Logger& log) {
 
   const std::uint64_t cores = std::max(1U, std::thread::hardware_concurrency());
   const std::uint64_t threads = settings.threads == 0 ? cores : settings.threads;
-  // A share, since several reactors may publish to one stream in a round.
-  const std::uint64_t round_bytes_max = std::min<std::uint64_t>(64 * 1024, settings.stream.buffer / 4);
+  // All of them together may publish half a buffer to one stream before anyone has flushed it.
+  const std::uint64_t round_bytes_max = std::min<std::uint64_t>(64 * 1024, settings.stream.buffer / (2 * threads));
   std::vector<io::Reactor*> reactors;
   for (std::size_t i = 0; i < threads; ++i) {
     parts.reactors.push_back(std::make_unique<io::Reactor>());

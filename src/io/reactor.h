@@ -114,7 +114,8 @@ class Reactor {
 
  private:
   static constexpr std::size_t kScratchBytes = 64 * 1024;
-  static constexpr int kEventsPerRound = 256;
+  /// What waits for the end of a round waits for so many others at most.
+  static constexpr int kEventsPerRound = 64;
 
   void wake();
   void take_mail();

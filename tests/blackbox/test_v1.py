@@ -81,6 +81,7 @@ def test_head_answers_headers_only(server, path):
     with server.connect() as connection:
         connection.send(request_bytes("HEAD", f"{path}?username=demo"))
         response = connection.read_response("HEAD")
+        assert response.header("Content-Length") is None, "a stream has no length"
         assert response.status == 200
         assert response.header("Content-Type") == "text/event-stream; charset=utf-8"
         assert response.header("Cache-Control") == "no-store"

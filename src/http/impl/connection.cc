@@ -201,7 +201,8 @@ void Server::Connection::respond(Response response) {
   Request& request = parser_.request();
   context_.handler.decorate(&request, response);
   const bool last = response.close || !parser_.keep_alive() || context_.closing.load(std::memory_order_relaxed);
-  append_head(response, true);
+  // RFC 9110, section 8.6: to HEAD the length is that of GET's answer, which an answer without a body does not tell.
+  append_head(response, request.method != "HEAD" || !response.body.empty());
   output_ += last                         ? "Connection: close\r\n\r\n"
              : request.minor_version == 0 ? "Connection: keep-alive\r\n\r\n"
                                           : "\r\n";

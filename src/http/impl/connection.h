@@ -100,7 +100,7 @@ class Server::Connection final : public io::Watcher,
   const PeerAddress peer_;
   State state_ = State::kReading;
   RequestParser::State timed_state_ = RequestParser::State::kComplete;  // what the running time-out is for
-  io::Reactor::Interest interest_ = io::Reactor::Interest::kInput;  // until the socket was full
+  io::Reactor::Interest interest_ = io::Reactor::Interest::kInput;      // until the socket was full
   bool readable_ = false;
   bool hung_up_ = false;
   bool close_when_sent_ = false;
