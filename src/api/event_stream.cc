@@ -43,31 +43,27 @@ void EventStream::on_closed() {
 }
 
 void EventStream::flush() {
+  StreamOwner& owner = owner_;
+  const bool is_owners_thread = owner.reactor.on_this_thread();
   hub::FlushList others;
-  finish(hub_.flush(*this, others));
-  flush_by_owners(others);
-}
-
-/// Does what a flush left to the owner.
-void EventStream::finish(hub::Flushed flushed) {
-  switch (flushed) {
+  switch (hub_.flush(*this, others)) {
     case hub::Flushed::kIdle:
-      if (owner_.reactor.on_this_thread()) on_idle();
-      return;
-    case hub::Flushed::kBlocked:
-      return;
-    case hub::Flushed::kEnded:
-      if (owner_.reactor.on_this_thread()) {
-        destroy();
-        return;
-      }
+      if (is_owners_thread) on_idle();  // to any other thread the stream is gone, maybe in truth
       break;
+    case hub::Flushed::kBlocked:
+      break;
+    case hub::Flushed::kEnded:
+      if (is_owners_thread) {
+        destroy();
+        break;
+      }
+      [[fallthrough]];
     case hub::Flushed::kMore:
+      StreamOwner::leave(*this);
+      owner.call();
       break;
   }
-  StreamOwner& owner = owner_;
-  StreamOwner::leave(*this);
-  owner.call();
+  flush_by_owners(others);
 }
 
 void EventStream::destroy() {

@@ -51,7 +51,6 @@ class EventStream : public hub::Stream, public http::Sink::Owner, public io::Tim
   void on_writable() override;
   void on_closed() override;
   void on_time(io::Time now) override;
-  void finish(hub::Flushed flushed);
   void destroy();
   void prefetch_sink() const { prefetch(sink_.get(), 64); }
 

@@ -171,7 +171,8 @@ void Hub::enqueue(Stream& stream, Ref<Event> event, FlushList& to_flush) {
       to_flush.push(stream);
       return;
     case Stream::State::kFlushing:
-      if (stream.waiting_bytes_ + bytes > options_.stream_buffer) {
+      // A single one that is queued may be sent already, though its writer has not come back to say so.
+      if (stream.queue_.size() > 1 && stream.waiting_bytes_ + bytes > options_.stream_buffer) {
         leave(stream, End::kSlowConsumer);  // whoever holds the token will see it
       } else {
         append(stream, std::move(event));

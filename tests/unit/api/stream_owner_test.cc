@@ -47,6 +47,16 @@ class RecordingSink final : public http::Sink {
   Writes& writes_;
 };
 
+/// Takes everything and keeps nothing.
+class NullSink final : public http::Sink {
+ public:
+  void start(Owner&) override {}
+  Written write(std::span<const Frame> frames) override {
+    return {.frames = frames.size(), .state = Written::State::kAll};
+  }
+  void finish() override {}
+};
+
 class QuietStream final : public EventStream {
  public:
   using EventStream::EventStream;
@@ -243,6 +253,31 @@ TEST_F(StreamOwnerTest, NoMarkIsLost) {
     for (std::size_t at = 0; (at = write.bytes.find("data: x", at)) != std::string::npos; ++at) ++events;
   }
   EXPECT_EQ(events, 2U * kEvents);
+}
+
+/// Whoever has flushed another owner's stream touches it no more: its owner may have destroyed it.
+TEST_F(StreamOwnerTest, AStreamMayEndAsSoonAsAnotherThreadHasFlushedIt) {
+  constexpr int kStreams = 5'000;
+  const UserStream::KeepAlive keep_alive{.interval = std::chrono::hours(1), .comment = {}};
+  io::Reactor others_reactor;
+  StreamOwner other(others_reactor, 1, kRoundBytesMax);
+  std::thread others([&] { others_reactor.run(); });
+  std::function<void(int)> go = [&](int left) {
+    for (EventStream* const stream : owner_.streams()) stream->cut();
+    if (left == 0) {
+      others_reactor.stop();
+      reactor_.stop();
+      return;
+    }
+    auto* const stream = new UserStream(hub_, owner_, keep_alive);
+    ASSERT_TRUE(hub_.attach(*stream, kUser, {}, milliseconds(1)));
+    stream->start(std::make_unique<NullSink>(), [] {});
+    others_reactor.post([&] { other.flush_soon(published("x"), 1); });
+    reactor_.post([&, left] { go(left - 1); });
+  };
+  reactor_.post([&] { go(kStreams); });
+  reactor_.run();
+  others.join();
 }
 
 }  // namespace

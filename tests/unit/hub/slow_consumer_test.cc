@@ -75,6 +75,20 @@ TEST_F(SlowConsumers, AnEventLargerThanTheBufferStillReachesAStreamThatHasNothin
   EXPECT_THAT(stream.take(), ElementsAre(event(1, large)));
 }
 
+/// The reader may have the first one whole, and have caused the second, before the first one's writer is back.
+TEST_F(SlowConsumers, AnEventLargerThanTheBufferReachesAStreamThatIsBeingWritten) {
+  options.stream_buffer = 100;
+  FakeStream& stream = open("ann");
+  stream.take();
+  const std::string large(10'000, 'x');
+  stream.in_write = [&] {
+    if (hub().counters().events_in.value() == 1) publish("ann", large);
+  };
+  publish("ann", large);
+  EXPECT_EQ(ends(End::kSlowConsumer), 0U);
+  EXPECT_THAT(stream.take(), ElementsAre(event(1, large), event(2, large)));
+}
+
 TEST_F(SlowConsumers, ATransportThatBreaksEndsTheStreamAsTheClientsEnd) {
   FakeStream& stream = open("ann");
   stream.is_broken = true;
