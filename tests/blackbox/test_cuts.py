@@ -102,8 +102,10 @@ def test_a_client_cut_a_hundred_times_gets_every_message_once_and_in_order(ample
 
 @pytest.mark.sanitizer
 def test_with_too_little_history_gaps_are_announced_and_nothing_else_is_missing(scant, seed):
-    gaps = assert_only_missing_after_gaps(*read_through_cuts(scant, "a", seed, cuts=100, most_away=100))
-    assert 0 < gaps < 100
+    events, published = read_through_cuts(scant, "a", seed, cuts=100, most_away=100)
+    assert assert_only_missing_after_gaps(events, published) > 0
+    # How many there are is the machine's: a slow reader may be told of several between two cuts.
+    assert sum(event.type == "stream-open" for event in events) > 1, "some returns were without a gap"
 
 
 @pytest.mark.prove
