@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "api/event_stream.h"
+#include "support/steps.h"
 
 namespace rillgate::api {
 namespace {
@@ -80,23 +81,12 @@ class StreamOwnerTest : public ::testing::Test {
   hub::FlushList published(std::string_view data, std::string_view user = kUser) {
     return hub_.publish(user, hub::Event::draft({.type = {}, .data = data})).to_flush;
   }
-  /// One step in each round of the loop; at the end all streams are cut.
+  /// At the end all streams are cut.
   static void run_steps(io::Reactor& reactor, StreamOwner& owner, std::vector<std::function<void()>> steps) {
     steps.emplace_back([&] {
       for (EventStream* const stream : owner.streams()) stream->cut();
     });
-    std::function<void(std::size_t)> go = [&](std::size_t index) {
-      reactor.post([&, index] {
-        if (index == steps.size()) {
-          reactor.stop();
-          return;
-        }
-        steps[index]();
-        go(index + 1);
-      });
-    };
-    go(0);
-    reactor.run();
+    test::run_steps(reactor, steps);
     EXPECT_EQ(owner.open(), 0U);
   }
 

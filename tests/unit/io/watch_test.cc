@@ -14,10 +14,12 @@
 #include <vector>
 
 #include "io/reactor.h"
+#include "support/steps.h"
 
 namespace rillgate::io {
 namespace {
 
+using test::run_steps;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
@@ -57,22 +59,6 @@ struct Recorder final : Watcher {
   std::vector<Ready> told;
   std::function<void()> then;
 };
-
-/// Runs one step in each round of the loop: what a step makes ready is told before the next one.
-void run_steps(Reactor& reactor, const std::vector<std::function<void()>>& steps) {
-  std::function<void(std::size_t)> go = [&](std::size_t index) {
-    reactor.post([&, index] {
-      if (index == steps.size()) {
-        reactor.stop();
-        return;
-      }
-      steps[index]();
-      go(index + 1);
-    });
-  };
-  go(0);
-  reactor.run();
-}
 
 TEST(Watching, TellsOnceOfEachChange) {
   Reactor reactor;
