@@ -15,7 +15,6 @@ namespace {
 /// Up to so many streams of other reactors a publisher writes itself; more go to their owners.
 /// Measured in docs/decisions/0002-publisher-writes.md.
 constexpr std::size_t kOthersMax = 16;
-constexpr std::size_t kReactorsMax = 256;
 
 }  // namespace
 
@@ -35,7 +34,7 @@ StreamTable::Place StreamTable::add(EventStream& stream) {
     blocks_.push_back(std::make_unique<Block>());
     const auto end = static_cast<std::uint32_t>(blocks_.size() * kBlockStreams);
     free_.reserve(end);
-    for (std::uint32_t i = kBlockStreams; i > 0; --i) free_.push_back(end - 1 - (kBlockStreams - i));
+    for (std::uint32_t number = end; number > end - kBlockStreams;) free_.push_back(--number);  // the first one on top
   }
   const std::uint32_t number = free_.back();
   free_.pop_back();
@@ -102,7 +101,7 @@ void StreamOwner::leave(EventStream& stream) {
 }
 
 void StreamOwner::call() {
-  if (called_.load(std::memory_order_seq_cst) || called_.exchange(true)) return;
+  if (called_ || called_.exchange(true)) return;
   io::MailChain mail;
   mail.add(*this);
   reactor.send(mail);

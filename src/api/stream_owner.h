@@ -15,6 +15,9 @@ namespace rillgate::api {
 
 class EventStream;
 
+/// As many as `threads` may be set to.
+inline constexpr std::size_t kReactorsMax = 256;
+
 /// A table of streams with a mark for each: any thread leaves a stream to its owner by one atomic step, and the owner
 /// finds the marked ones in the order in which they came. Their sockets lie in the kernel's memory in that order; a
 /// fan-out in any other costs a quarter more (docs/decisions/0007-writes-at-the-end-of-a-round.md).

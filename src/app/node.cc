@@ -184,7 +184,7 @@ Node::Node(const ops::Settings& settings, ops::Logger& log) {
   parts_ = std::make_unique<Parts>(settings, log);
   Parts& parts = *parts_;
 
-  const std::uint64_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const std::uint64_t cores = std::clamp<std::uint64_t>(std::thread::hardware_concurrency(), 1, api::kReactorsMax);
   const std::uint64_t threads = settings.threads == 0 ? cores : settings.threads;
   // All of them together may publish half a buffer to one stream before anyone has flushed it.
   const std::uint64_t round_bytes_max = std::min<std::uint64_t>(64 * 1024, settings.stream.buffer / (2 * threads));
