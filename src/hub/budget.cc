@@ -1,5 +1,7 @@
 #include "hub/budget.h"
 
+#include <algorithm>
+
 #include "hub/hub.h"
 #include "hub/impl/stripe.h"
 
@@ -7,14 +9,15 @@ namespace rillgate::hub {
 namespace {
 
 /// Once the history is full, so much more is dropped than must be: each search for the oldest events then pays for
-/// many.
+/// many. But not thousands at once, since whoever publishes just then would wait for milliseconds.
 constexpr std::uint64_t kTrimShare = 64;
+constexpr std::uint64_t kTrimBytesMax = 64 * 1024;
 
 }  // namespace
 
 void Budget::trim_history() {
   if (history_bytes() <= limits_.history_bytes) return;
-  const std::uint64_t target = limits_.history_bytes - limits_.history_bytes / kTrimShare;
+  const std::uint64_t target = limits_.history_bytes - std::min(limits_.history_bytes / kTrimShare, kTrimBytesMax);
   while (history_bytes() > target) {
     Hub::Oldest oldest;
     Time second = Time::max();

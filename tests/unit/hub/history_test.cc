@@ -184,5 +184,20 @@ TEST_F(History, AnEventThatIsDroppedStaysWithTheStreamsThatStillSendIt) {
   for (std::uint64_t i = 1; i <= 20; ++i) EXPECT_EQ(blocks[i - 1], event(i, std::to_string(i)));
 }
 
+/// Whoever publishes when it is full waits for what is dropped just then.
+TEST_F(History, AFullHistoryDropsLittleAtOnce) {
+  constexpr std::uint64_t kAtOnceMax = 64 * 1024;
+  limits.history_bytes = 8 * 1024 * 1024;
+  options.history_size = 1'000'000;
+  options.history_bytes = 1 << 30;
+  const std::string kilobyte(1'000, 'x');
+  while (budget().history_bytes() + 2'000 < limits.history_bytes) publish("ann", kilobyte);
+  for (int i = 0; i < 1'000; ++i) {
+    publish(i % 2 == 0 ? "ann" : "bob", kilobyte);
+    ASSERT_LE(budget().history_bytes(), limits.history_bytes);
+    ASSERT_GE(budget().history_bytes(), limits.history_bytes - kAtOnceMax - 2'000);
+  }
+}
+
 }  // namespace
 }  // namespace rillgate::hub::test
